@@ -1,0 +1,1 @@
+"""The data that everything else passes around: users, secrets, manifests."""
