@@ -1,0 +1,1 @@
+"""What the cluster says about the fleet's workspaces, next to what the fleet's files want."""
