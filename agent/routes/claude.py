@@ -1,0 +1,49 @@
+"""`/claude/…`: under `/api` with a token, under `/oauth/api` with a session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from agent import __version__
+from agent.access.guards import caller_of
+from agent.answers import json_answer
+from agent.errors import UnavailableError
+from agent.logs import event
+from agent.models import ApiToken, Version
+from agent.workspace import workspace_of
+
+log = logging.getLogger(__name__)
+
+
+async def version(request: Request) -> Response:
+    """Tell what answers, and for which workspace."""
+    return json_answer(Version(workspace=workspace_of(request).settings.workspace, version=__version__))
+
+
+async def show_token(request: Request) -> Response:
+    """Show the user's own token."""
+    token = await asyncio.to_thread(workspace_of(request).tokens.user_token)
+    return json_answer(ApiToken(token=token))
+
+
+async def regenerate_token(request: Request) -> Response:
+    """Make a new token for the user; the old one is invalid at once."""
+    try:
+        token = await asyncio.to_thread(workspace_of(request).tokens.rotate_user_token)
+    except OSError as error:
+        raise UnavailableError(f"the new token can't be written: {error.strerror}") from error
+    event(log, logging.INFO, "the user's token was made anew", user=caller_of(request).name)
+    return json_answer(ApiToken(token=token))
+
+
+SHARED_ROUTES = (Route("/version", version),)
+# A token must not be able to show or renew itself.
+SESSION_ONLY_ROUTES = (
+    Route("/auth/token", show_token),
+    Route("/auth/token/regenerate", regenerate_token, methods=["POST"]),
+)

@@ -1,0 +1,83 @@
+"""`/claude/events` and `/claude/tasks/{id}/events`: Server-Sent Events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from agent.access.guards import caller_of
+from agent.errors import InvalidBodyError
+from agent.tasks.stream import Numbered
+from agent.workspace import workspace_of
+
+BEAT_SECONDS = 15.0
+"""Proxies end connections that are silent for a minute."""
+
+
+async def all_events(request: Request) -> Response:
+    """Stream what happens in all tasks."""
+    return _stream(request, None)
+
+
+async def task_events(request: Request) -> Response:
+    """Stream what happens in one task."""
+    task_id = str(request.path_params["task_id"])
+    workspace_of(request).tasks.registry.record(task_id)
+    return _stream(request, task_id)
+
+
+def _stream(request: Request, task_id: str | None) -> StreamingResponse:
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    lines = _lines(request, task_id, _last_event_id(request))
+    return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+
+
+def _last_event_id(request: Request) -> int | None:
+    text = request.headers.get("Last-Event-ID") or request.query_params.get("last_event_id")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise InvalidBodyError("Last-Event-ID: the number of an event")
+    return int(text)
+
+
+async def _lines(request: Request, task_id: str | None, after: int | None) -> AsyncGenerator[str, None]:
+    """Write events until the client goes, the agent ends, or the sign-in is over."""
+    workspace = workspace_of(request)
+    stream = workspace.tasks.registry.stream
+    session = caller_of(request).session
+    seconds = (session.expires - datetime.now(UTC)).total_seconds() if session else None
+    # At once, so that the client knows where it stands before anything happens.
+    seen = stream.last_number if after is None else after
+    yield f"id: {seen}\n: beat\n\n"
+    events = stream.listen(after=seen, task_id=task_id, beat_seconds=BEAT_SECONDS)
+    stopping = asyncio.create_task(workspace.stopping.wait())
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                coming = asyncio.ensure_future(anext(events))
+                await asyncio.wait((coming, stopping), return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    coming.cancel()
+                    await asyncio.gather(coming, return_exceptions=True)
+                    return
+                yield _text(coming.result())
+    except TimeoutError:
+        return
+    finally:
+        stopping.cancel()
+        await events.aclose()
+
+
+def _text(entry: Numbered | None) -> str:
+    if entry is None:
+        return ": beat\n\n"
+    return f"id: {entry.number}\nevent: {entry.kind}\ndata: {entry.data}\n\n"
+
+
+ROUTES = (Route("/events", all_events), Route("/tasks/{task_id}/events", task_events))

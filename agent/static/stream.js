@@ -1,0 +1,57 @@
+// The workspace's events: followed for as long as the page is open, with every loss told.
+
+import { CLAUDE, get } from "./api.js";
+
+const KINDS = ["task", "permission", "message", "transcript", "gap"];
+const LONGEST_PAUSE_SECONDS = 15;
+
+/**
+ * Follow the events.
+ * `onEvent` gets each; `onConnected` is called whenever the stream is open (again), `isNew` when what came before
+ * must be read anew; `onLost` gets the number of the try and the seconds until then.
+ */
+export function follow({ onEvent, onConnected, onLost }) {
+  let lastId = "";
+  let tries = 0;
+  let source = null;
+  let timer = null;
+
+  function connect() {
+    clearInterval(timer);
+    const query = lastId ? `?last_event_id=${lastId}` : "";
+    source = new EventSource(`${CLAUDE}/events${query}`);
+    source.addEventListener("open", () => {
+      tries = 0;
+      onConnected({ isNew: lastId === "" });
+    });
+    source.addEventListener("error", lose);
+    for (const kind of KINDS) {
+      source.addEventListener(kind, (message) => {
+        lastId = message.lastEventId || lastId;
+        onEvent(JSON.parse(message.data));
+      });
+    }
+  }
+
+  function lose() {
+    source.close();
+    tries += 1;
+    // An EventSource doesn't tell a refusal from a broken line; this leads to sign-in when the session is over.
+    get("/oauth/api/session").catch(() => {});
+    let seconds = Math.min(2 ** (tries - 1), LONGEST_PAUSE_SECONDS);
+    onLost(tries, seconds);
+    clearInterval(timer);
+    timer = setInterval(() => {
+      seconds -= 1;
+      if (seconds > 0) onLost(tries, seconds);
+      else connect();
+    }, 1000);
+  }
+
+  globalThis.addEventListener("online", () => {
+    if (source.readyState === EventSource.OPEN) return;
+    source.close();
+    connect();
+  });
+  connect();
+}

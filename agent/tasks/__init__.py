@@ -1,0 +1,1 @@
+"""Tasks: Claude sessions that are launched, watched, answered and ended, and what is recorded of them."""

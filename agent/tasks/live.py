@@ -1,0 +1,341 @@
+"""One live session: every source of evidence is read here, and the state follows from it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.claude import hookevents, screen, sessionsfile, transcript
+from agent.claude.evidence import (
+    Evidence,
+    Exited,
+    Launched,
+    PermissionAnswered,
+    PermissionRequested,
+    PermissionWithdrawn,
+    SessionStarted,
+    StatusSeen,
+    Ticked,
+    ToolStarted,
+    WatchBegan,
+)
+from agent.claude.usage import UsageCounter
+from agent.logs import event
+from agent.models import Activity, Decision, Delivery, Source, TaskEvent, TranscriptEntry, Usage
+from agent.processes import children, is_alive, start_time
+from agent.tasks import state as states
+from agent.tasks.delivery import DIALOG_SECONDS, Deliverer
+from agent.tasks.messages import Messages
+from agent.tasks.permissions import Broker
+from agent.tasks.records import Launch
+from agent.tasks.state import State
+from agent.tmux import Tmux, TmuxError
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.025
+QUIET_LOOK_SECONDS = 0.1
+"""For a session in which nothing has moved for a while."""
+QUIET_AFTER_SECONDS = 60
+PROCESS_SECONDS = 0.25
+SCREEN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a live session's parts are.
+
+    Attributes:
+        task_id: Whose session it is.
+        tmux_session: Its name on the agent's tmux server.
+        configuration: Claude's configuration folder.
+        exit_code_file: Written by the launch when Claude has ended.
+    """
+
+    task_id: str
+    tmux_session: str
+    configuration: Path
+    exit_code_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a process ended; the code is None when nobody saw it."""
+
+    at: float
+    exit_code: int | None
+
+
+class LiveTask:
+    """Watches one session until its process has ended.
+
+    Args:
+        place: Where its parts are.
+        launch: The process.
+        session_id: Claude's id of the conversation.
+        tmux: The agent's tmux server.
+        messages: The task's messages.
+        broker: The task's requests for a person's decision.
+        publish: Takes events for clients.
+        changed: Called after every change of the state that clients can see.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything that one session is made of
+        self,
+        place: Place,
+        launch: Launch,
+        session_id: str,
+        *,
+        tmux: Tmux,
+        messages: Messages,
+        broker: Broker,
+        publish: Callable[[TaskEvent], None],
+        changed: Callable[[LiveTask], None],
+    ) -> None:
+        self.place = place
+        self.launch = launch
+        self.session_id = session_id
+        self.messages = messages
+        self.broker = broker
+        broker.handed = self.on_answer
+        self.deliverer = Deliverer(_Keyboard(self, tmux), messages)
+        self.attached = 0
+        self.state: State = states.begin(Launched(launch.started_at, has_prompt=launch.has_prompt))
+        self._tmux = tmux
+        self._publish = publish
+        self._changed = changed
+        self._claude_pid: int | None = None
+        self._status: StatusSeen | None = None
+        self._tail: transcript.Tail | None = None
+        self._usage = UsageCounter()
+        self._tool_may_ask_until = 0.0
+        self._looked_at_screen = 0.0
+        self._looked_at_process = 0.0
+        self._end: End | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of the whole conversation so far."""
+        return self._usage.usage()
+
+    @property
+    def tool_may_ask_until(self) -> float:
+        """Monotonic time until which a tool that has just begun may still open a dialog."""
+        return self._tool_may_ask_until
+
+    # Evidence
+
+    def take(self, evidence: Evidence) -> None:
+        """Draw conclusions from one fact, and tell whoever listens what changed."""
+        before = self.state
+        self.state = states.reduce(before, evidence)
+        self.messages.observe(evidence)
+        self.broker.observe(self.state.requests)
+        if isinstance(evidence, ToolStarted):
+            self._tool_may_ask_until = time.monotonic() + DIALOG_SECONDS
+        if isinstance(evidence, SessionStarted | StatusSeen) and evidence.session_id:
+            self._follow_conversation(evidence.session_id)
+        if _shown(before) != _shown(self.state):
+            self._changed(self)
+
+    def _follow_conversation(self, session_id: str) -> None:
+        """Go on with another transcript after `/clear`, which keeps the process and changes the id."""
+        if session_id != self.session_id:
+            self.session_id = session_id
+            self._tail = None
+            self._changed(self)
+
+    async def on_hook(self, payload: Mapping[str, Any], at: float) -> None:
+        """Take what a hook tells; the answer to a tool's hook waits while a message is being typed."""
+        try:
+            evidence = hookevents.parse(payload, at)
+        except ValueError as error:
+            event(log, logging.WARNING, "a hook's payload is malformed", task=self.place.task_id, reason=str(error))
+            return
+        if evidence is None:
+            return
+        self.take(evidence)
+        if isinstance(evidence, ToolStarted):
+            await self.deliverer.until_dialogs_may_open()
+
+    def on_request(self, requested: PermissionRequested) -> None:
+        """Take a request for a person's decision."""
+        self.take(requested)
+
+    def on_answer(self, request_id: str, decision: Decision) -> None:
+        """Take that a decision was handed to the waiting hook."""
+        self.take(PermissionAnswered(time.time(), request_id, decision))
+
+    def on_withdrawn(self, request_id: str, at: float) -> None:
+        """Take that Claude ended the waiting hook."""
+        self.take(PermissionWithdrawn(at, request_id))
+
+    def lost(self, reason: str) -> None:
+        """Say that nothing can be seen of the session any more."""
+        now = time.time()
+        self.state = dataclasses.replace(
+            self.state, activity=Activity.UNKNOWN, since=now, source=Source.AGENT, detail=reason
+        )
+        self._changed(self)
+
+    def close(self) -> None:
+        """Let go of everything that waits for the session: it has ended."""
+        self.messages.give_up("the session has ended before Claude took it")
+        self.broker.close()
+
+    # Watching
+
+    async def watch(self, *, from_the_start: bool) -> End:
+        """Read all sources until the process has ended.
+
+        Args:
+            from_the_start: Whether every hook of the session will reach us; False for one that ran before us.
+        """
+        if not from_the_start:
+            await self._catch_up()
+        while self._end is None:
+            await self._look()
+            await asyncio.sleep(self._pause())
+        await self._read_transcript()
+        self.take(Exited(self._end.at, self._end.exit_code))
+        return self._end
+
+    async def _catch_up(self) -> None:
+        """Read what the conversation was before we came; only receipts and usage follow from it."""
+        await self._read_transcript(is_history=True)
+        waits = any(message.delivery is Delivery.SENDING for message in self.messages.all())
+        self.take(WatchBegan(time.time(), has_prompt=waits))
+
+    def _pause(self) -> float:
+        is_quiet = self.state.activity.is_done and time.time() - self.state.evidence_at > QUIET_AFTER_SECONDS
+        return QUIET_LOOK_SECONDS if is_quiet else LOOK_SECONDS
+
+    async def _look(self) -> None:
+        self._read_status()
+        await self._read_transcript()
+        now = time.time()
+        due = states.next_tick(self.state)
+        if due is not None and due <= now:
+            self.take(Ticked(now))
+        monotonic = time.monotonic()
+        if states.wants_screen(self.state, now) and monotonic - self._looked_at_screen >= SCREEN_SECONDS:
+            self._looked_at_screen = monotonic
+            await self._read_screen()
+        if monotonic - self._looked_at_process >= PROCESS_SECONDS:
+            self._looked_at_process = monotonic
+            self._read_process(now)
+
+    def _read_status(self) -> None:
+        if self._claude_pid is None:
+            self._claude_pid = self._find_claude()
+            if self._claude_pid is None:
+                return
+        seen = sessionsfile.read(sessionsfile.path_for(self.place.configuration, self._claude_pid))
+        if seen is not None and seen != self._status:
+            self._status = seen
+            self.take(seen)
+
+    def _find_claude(self) -> int | None:
+        """Return the pid whose sessions file there is: the launch's own process or one that it started."""
+        if self.launch.pid is None:
+            return None
+        for pid in (self.launch.pid, *children(self.launch.pid)):
+            started = start_time(pid)
+            file = sessionsfile.path_for(self.place.configuration, pid)
+            # Pids are used again, and a killed process leaves its file.
+            if started is not None and sessionsfile.read(file, started=started) is not None:
+                return pid
+        return None
+
+    async def read_status_now(self) -> str:
+        """Read the sessions file at once and return its status word; empty when it isn't there."""
+        self._read_status()
+        return self._status.status if self._status else ""
+
+    async def _read_transcript(self, *, is_history: bool = False) -> None:
+        if self._tail is None:
+            found = transcript.find(self.place.configuration, self.session_id)
+            if found is None:
+                return
+            self._tail = transcript.Tail(found)
+        if not self._tail.has_news():
+            return
+        for line in self._tail.read_all() if is_history else self._tail.read():
+            self._usage.add(line)
+            for evidence in transcript.evidence(line):
+                if is_history:
+                    self.messages.observe(evidence)
+                else:
+                    self.take(evidence)
+            if not is_history:
+                for entry in transcript.entries(line):
+                    self._publish_entry(entry)
+
+    def _publish_entry(self, entry: TranscriptEntry) -> None:
+        self._publish(TaskEvent(kind="transcript", task_id=self.place.task_id, at=entry.at, entry=entry))
+
+    async def _read_screen(self) -> None:
+        try:
+            text = await self._tmux.capture(self.place.tmux_session)
+        except TmuxError as error:
+            event(log, logging.INFO, "a screen can't be read", task=self.place.task_id, reason=str(error))
+            return
+        self.take(screen.read(text, time.time()))
+
+    def _read_process(self, now: float) -> None:
+        """Notice the end: by the exit code that the launch leaves, or because its process is gone."""
+        # In this order: whoever is gone now has left the code before.
+        is_gone = self._is_gone()
+        try:
+            self._end = End(now, int(self.place.exit_code_file.read_text()))
+        except (OSError, ValueError):
+            if is_gone:
+                self._end = End(now, None)
+
+    def _is_gone(self) -> bool:
+        pid, started = self.launch.pid, self.launch.pid_started
+        return pid is not None and started is not None and not is_alive(pid, started)
+
+
+class _Keyboard:
+    """The terminal of a live session, for the deliverer."""
+
+    def __init__(self, live: LiveTask, tmux: Tmux) -> None:
+        self._live = live
+        self._tmux = tmux
+
+    @property
+    def _session(self) -> str:
+        return self._live.place.tmux_session
+
+    def activity(self) -> tuple[Activity, str]:
+        return self._live.state.activity, self._live.state.detail
+
+    def opens_dialog_until(self) -> float:
+        return self._live.tool_may_ask_until
+
+    async def is_waiting(self) -> bool:
+        return await self._live.read_status_now() == "waiting" or self._live.state.activity.needs_person
+
+    async def capture(self) -> str:
+        return await self._tmux.capture(self._session, styled=True)
+
+    async def leave_copy_mode(self) -> None:
+        await self._tmux.cancel_mode(self._session)
+
+    async def paste(self, text: str) -> None:
+        await self._tmux.paste(self._session, text)
+
+    async def press(self, *keys: str) -> None:
+        await self._tmux.send_keys(self._session, *keys)
+
+
+def _shown(state: State) -> tuple[object, ...]:
+    open_requests = sum(1 for request in state.requests if request.outcome is None)
+    return (state.activity, state.since, state.source, state.detail, open_requests)
