@@ -1,0 +1,3 @@
+module kubecoder.dev/tests/rigs/pause
+
+go 1.26.0

@@ -1,0 +1,30 @@
+"""How long the watcher waits before it starts a proxy again."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.door.watcher import BackOff, Timing
+
+TIMING = Timing(first_delay=0.5, longest_delay=30, stable=60)
+
+
+def test_each_crash_doubles_the_delay_up_to_the_longest() -> None:
+    back_off = BackOff(TIMING)
+    delays = [back_off.after_run(0.1) for _attempt in range(9)]
+    assert delays == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_stable_run_resets_the_delay() -> None:
+    back_off = BackOff(TIMING)
+    for _attempt in range(5):
+        back_off.after_run(0.1)
+    assert back_off.after_run(60) == 0.5
+    assert back_off.after_run(0.1) == 1
+
+
+@given(st.lists(st.floats(0, 1000)))
+def test_the_delay_stays_within_its_bounds(runs: list[float]) -> None:
+    back_off = BackOff(TIMING)
+    assert all(TIMING.first_delay <= back_off.after_run(run) <= TIMING.longest_delay for run in runs)
