@@ -7,16 +7,32 @@ from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Router
 
+from agent import openapi
 from agent.access.guards import BearerGuard, SessionGuard
 from agent.access.local import LocalGuard, LocalKeys
 from agent.answers import EXCEPTION_HANDLERS, PageHeaders
 from agent.requestlog import RequestLog
 from agent.routes import claude, events, probes, session, tasks
+from agent.routes.operation import Operation
 from agent.workspace import Workspace
 
-CLAUDE_ROUTES = (*claude.SHARED_ROUTES, *tasks.ROUTES, *events.ROUTES)
+
+async def describe(_request: Request) -> Response:
+    """Describe this API in OpenAPI."""
+    return JSONResponse(openapi.document(CLAUDE_ROUTES, SESSION_ROUTES))
+
+
+CLAUDE_ROUTES = (
+    *claude.SHARED_ROUTES,
+    *tasks.ROUTES,
+    *events.ROUTES,
+    Operation("/openapi.json", describe, answer="application/json"),
+)
+SESSION_ROUTES = claude.SESSION_ONLY_ROUTES
 
 
 def _now() -> datetime:
@@ -50,7 +66,7 @@ def local_app(workspace: Workspace, port: int) -> Starlette:
 def _people_app(workspace: Workspace, guard: Middleware) -> Starlette:
     routes = (
         *session.ROUTES,
-        _mount("/oauth/api/claude", (*CLAUDE_ROUTES, *claude.SESSION_ONLY_ROUTES)),
+        _mount("/oauth/api/claude", (*CLAUDE_ROUTES, *SESSION_ROUTES)),
     )
     return _app(workspace, routes, (Middleware(RequestLog, listener="session"), Middleware(PageHeaders), guard))
 

@@ -1,12 +1,13 @@
 """Write what the documentation takes from the code, or check that it is current.
 
-python docs/generate.py            rewrites docs/commands.md and the marked blocks of README.md
+python docs/generate.py            rewrites docs/commands.md, docs/openapi.json and the marked blocks of README.md
 python docs/generate.py --check    exits with 1 and names the files that differ
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from agent import openapi
+from agent.app import CLAUDE_ROUTES, SESSION_ROUTES
 from kubecoder.cli import commands
 from kubecoder.cli.main import app
 from kubecoder.errors import KubecoderError
@@ -46,6 +49,7 @@ def main() -> int:
 def generated() -> Iterator[tuple[Path, str]]:
     """Yield each generated file with the text that it should have."""
     yield HERE / "commands.md", commands_page()
+    yield HERE / "openapi.json", f"{json.dumps(openapi.document(CLAUDE_ROUTES, SESSION_ROUTES), indent=2)}\n"
     for page in (ROOT / "README.md", *sorted(HERE.glob("*.md"))):
         if page.name != "commands.md":
             yield page, with_blocks(page.read_text(encoding="utf-8"))

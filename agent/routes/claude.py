@@ -7,7 +7,6 @@ import logging
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from agent import __version__
 from agent.access.guards import caller_of
@@ -15,6 +14,7 @@ from agent.answers import json_answer
 from agent.errors import UnavailableError
 from agent.logs import event
 from agent.models import ApiToken, Version
+from agent.routes.operation import Operation
 from agent.workspace import workspace_of
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,9 @@ async def regenerate_token(request: Request) -> Response:
     return json_answer(ApiToken(token=token))
 
 
-SHARED_ROUTES = (Route("/version", version),)
+SHARED_ROUTES = (Operation("/version", version, answer=Version),)
 # A token must not be able to show or renew itself.
 SESSION_ONLY_ROUTES = (
-    Route("/auth/token", show_token),
-    Route("/auth/token/regenerate", regenerate_token, methods=["POST"]),
+    Operation("/auth/token", show_token, answer=ApiToken),
+    Operation("/auth/token/regenerate", regenerate_token, method="POST", answer=ApiToken),
 )

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from agent.access.guards import caller_of
-from agent.errors import InvalidBodyError
+from agent.errors import InvalidBodyError, TaskNotFoundError
+from agent.routes.operation import Operation, Parameter
 from agent.tasks.stream import Numbered
 from agent.workspace import workspace_of
 
@@ -80,4 +80,18 @@ def _text(entry: Numbered | None) -> str:
     return f"id: {entry.number}\nevent: {entry.kind}\ndata: {entry.data}\n\n"
 
 
-ROUTES = (Route("/events", all_events), Route("/tasks/{task_id}/events", task_events))
+NUMBER = {"type": "string", "pattern": r"^\d{1,18}$"}
+RESUMING = (
+    Parameter("Last-Event-ID", "The number of the last event that was seen.", NUMBER, "header"),
+    Parameter("last_event_id", "The same, for clients that can't set headers.", NUMBER),
+)
+ROUTES = (
+    Operation("/events", all_events, answer="text/event-stream", parameters=RESUMING, errors=(InvalidBodyError,)),
+    Operation(
+        "/tasks/{task_id}/events",
+        task_events,
+        answer="text/event-stream",
+        parameters=RESUMING,
+        errors=(InvalidBodyError, TaskNotFoundError),
+    ),
+)

@@ -4,12 +4,40 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from agent.access.guards import caller_of
 from agent.answers import json_answer
-from agent.models import Activity, AnswerBody, MessageBody, ResumeBody, Status, TaskBody
+from agent.errors import (
+    DiskFullError,
+    InvalidBodyError,
+    KeyReusedError,
+    LoginNeededError,
+    NotRunningError,
+    PermissionNotFoundError,
+    QueueFullError,
+    RefusedPromptError,
+    SessionEndedError,
+    TaskNotFoundError,
+)
+from agent.models import (
+    Activity,
+    AnswerBody,
+    Answered,
+    AuditList,
+    MessageBody,
+    MessageList,
+    PermissionList,
+    PreparedTerminal,
+    ResumeBody,
+    Status,
+    Task,
+    TaskBody,
+    TaskList,
+    Transcript,
+)
 from agent.routes import bodies
+from agent.routes.operation import Operation, Parameter
+from agent.tasks.admission import LONGEST_KEY
 from agent.tasks.service import OUTPUT_LINES, TaskService
 from agent.workspace import workspace_of
 
@@ -113,19 +141,84 @@ async def audit(request: Request) -> Response:
     return json_answer(await _tasks(request).audited(limit, request.query_params.get("task_id")))
 
 
+def _one_of(name: str, kind: type[Status | Activity]) -> Parameter:
+    schema = {"type": "string", "examples": [str(next(iter(kind)))]}
+    return Parameter(name, f"Only these, separated by commas: {', '.join(kind)}.", schema)
+
+
+def _number(name: str, description: str, allowed: range, default: int | None = None) -> Parameter:
+    schema = {"type": "integer", "minimum": allowed.start, "maximum": allowed.stop - 1}
+    return Parameter(name, description, schema if default is None else {**schema, "default": default})
+
+
+KEY = Parameter(
+    "Idempotency-Key",
+    "The same key with the same body makes one task, however often it is sent.",
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+    "header",
+)
+LIST_PARAMETERS = (
+    _one_of("status", Status),
+    _one_of("activity", Activity),
+    _number("limit", "At most so many.", LIMIT),
+    Parameter("cursor", "The `next_cursor` of the answer before."),
+)
+AUDIT_PARAMETERS = (
+    _number("limit", "At most so many.", LIMIT, AUDIT_ENTRIES),
+    Parameter("task_id", "Only of this task."),
+)
+STARTING = (RefusedPromptError, LoginNeededError, QueueFullError, DiskFullError)
+LIVE = (TaskNotFoundError, SessionEndedError)
+ONE = "/tasks/{task_id}"
 ROUTES = (
-    Route("/audit", audit),
-    Route("/tasks", list_all, methods=["GET"]),
-    Route("/tasks", create, methods=["POST"]),
-    Route("/tasks/{task_id}", show, methods=["GET"]),
-    Route("/tasks/{task_id}", kill, methods=["DELETE"]),
-    Route("/tasks/{task_id}/output", output),
-    Route("/tasks/{task_id}/transcript", transcript),
-    Route("/tasks/{task_id}/message", send, methods=["POST"]),
-    Route("/tasks/{task_id}/messages", messages),
-    Route("/tasks/{task_id}/permissions", permissions),
-    Route("/tasks/{task_id}/permissions/{request_id}", answer, methods=["POST"]),
-    Route("/tasks/{task_id}/interrupt", interrupt, methods=["POST"]),
-    Route("/tasks/{task_id}/resume", resume, methods=["POST"]),
-    Route("/tasks/{task_id}/prepare-terminal", prepare_terminal, methods=["POST"]),
+    Operation("/audit", audit, answer=AuditList, parameters=AUDIT_PARAMETERS, errors=(InvalidBodyError,)),
+    Operation(
+        "/tasks",
+        list_all,
+        answer=TaskList,
+        parameters=LIST_PARAMETERS,
+        errors=(InvalidBodyError, TaskNotFoundError),
+    ),
+    Operation(
+        "/tasks",
+        create,
+        method="POST",
+        body=TaskBody,
+        answer=Task,
+        status=201,
+        parameters=(KEY,),
+        errors=(*STARTING, KeyReusedError),
+    ),
+    Operation(ONE, show, answer=Task, errors=(TaskNotFoundError,)),
+    Operation(ONE, kill, method="DELETE", answer=Task, errors=(TaskNotFoundError,)),
+    Operation(
+        f"{ONE}/output",
+        output,
+        answer="text/plain",
+        parameters=(_number("tail", "The last lines.", TAIL, OUTPUT_LINES),),
+        errors=(InvalidBodyError, TaskNotFoundError),
+    ),
+    Operation(f"{ONE}/transcript", transcript, answer=Transcript, errors=(TaskNotFoundError,)),
+    Operation(f"{ONE}/message", send, method="POST", body=MessageBody, answer=Task, errors=(*LIVE, DiskFullError)),
+    Operation(f"{ONE}/messages", messages, answer=MessageList, errors=(TaskNotFoundError,)),
+    Operation(f"{ONE}/permissions", permissions, answer=PermissionList, errors=(TaskNotFoundError,)),
+    Operation(
+        f"{ONE}/permissions/{{request_id}}",
+        answer,
+        method="POST",
+        body=AnswerBody,
+        answer=Answered,
+        errors=(TaskNotFoundError, PermissionNotFoundError),
+    ),
+    Operation(f"{ONE}/interrupt", interrupt, method="POST", answer=Task, errors=(*LIVE, NotRunningError)),
+    Operation(
+        f"{ONE}/resume",
+        resume,
+        method="POST",
+        body=ResumeBody,
+        body_required=False,
+        answer=Task,
+        errors=(TaskNotFoundError, NotRunningError, *STARTING),
+    ),
+    Operation(f"{ONE}/prepare-terminal", prepare_terminal, method="POST", answer=PreparedTerminal, errors=LIVE),
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.processes import marked
+from tests.agent import description
 from tests.agent.conftest import Agent, running_agent
 from tests.rigs import claude
 from tests.rigs.model import Model, running_model
@@ -42,9 +43,11 @@ class TaskAgent:
     directory: Path
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Send a request with the admin's token."""
+        """Send a request with the admin's token; what comes back must be as the API is described."""
         more = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        return self.agent.api(method, f"/api/claude{path}", [*self.agent.bearer(), *more], json_body=body)
+        answer = self.agent.api(method, f"/api/claude{path}", [*self.agent.bearer(), *more], json_body=body)
+        description.check(method, path, answer)
+        return answer
 
     def create(self, *steps: Any, **fields: Any) -> str:
         """Make a task that plays a script, and return its id."""

@@ -53,6 +53,7 @@ TASK_ROUTES = (
     ("/tasks/{task_id}/prepare-terminal", "POST", f"/tasks/{NO_TASK}/prepare-terminal", 404),
     ("/tasks/{task_id}/events", "GET", f"/tasks/{NO_TASK}/events", 404),
     ("/events", "GET", "/events?last_event_id=x", 400),
+    ("/openapi.json", "GET", "/openapi.json", 200),
 )
 TASK_ROWS = tuple(
     Row(listener, prefix + route, method, prefix + path, status)
