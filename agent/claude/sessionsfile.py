@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 
 from agent.claude.evidence import StatusSeen
 from agent.files import read_small
 
 LARGEST_BYTES = 100_000
+SETTLED_SECONDS = 0.1
+"""File systems tell times in steps of up to 10 ms: a file that was just written may have changed again since."""
 
 
 def path_for(configuration: Path, pid: int) -> Path:
@@ -45,6 +48,33 @@ def read(path: Path, *, started: int | None = None) -> StatusSeen | None:
         waiting_for=_word(document.get("waitingFor")),
         session_id=_word(document.get("sessionId")),
     )
+
+
+class Watched:
+    """A sessions file that is looked at often, and read only when it may have changed.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._settled: tuple[int, int, int] | None = None
+        self._seen: StatusSeen | None = None
+
+    def read(self) -> StatusSeen | None:
+        """Return what the file says now, as `read` does."""
+        now = time.time()
+        try:
+            found = self._path.stat()
+        except OSError:
+            self._settled = self._seen = None
+            return None
+        mark = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if mark != self._settled:
+            self._seen = read(self._path)
+            self._settled = mark if now - found.st_mtime > SETTLED_SECONDS else None
+        return self._seen
 
 
 def _word(value: object) -> str:

@@ -110,7 +110,7 @@ class LiveTask:
         self._tmux = tmux
         self._publish = publish
         self._changed = changed
-        self._claude_pid: int | None = None
+        self._sessions_file: sessionsfile.Watched | None = None
         self._status: StatusSeen | None = None
         self._tail: transcript.Tail | None = None
         self._usage = UsageCounter()
@@ -232,17 +232,17 @@ class LiveTask:
             self._read_process(now)
 
     def _read_status(self) -> None:
-        if self._claude_pid is None:
-            self._claude_pid = self._find_claude()
-            if self._claude_pid is None:
+        if self._sessions_file is None:
+            self._sessions_file = self._find_sessions_file()
+            if self._sessions_file is None:
                 return
-        seen = sessionsfile.read(sessionsfile.path_for(self.place.configuration, self._claude_pid))
+        seen = self._sessions_file.read()
         if seen is not None and seen != self._status:
             self._status = seen
             self.take(seen)
 
-    def _find_claude(self) -> int | None:
-        """Return the pid whose sessions file there is: the launch's own process or one that it started."""
+    def _find_sessions_file(self) -> sessionsfile.Watched | None:
+        """Return the file of the launch's own process, or of one that it started."""
         if self.launch.pid is None:
             return None
         for pid in (self.launch.pid, *children(self.launch.pid)):
@@ -250,7 +250,7 @@ class LiveTask:
             file = sessionsfile.path_for(self.place.configuration, pid)
             # Pids are used again, and a killed process leaves its file.
             if started is not None and sessionsfile.read(file, started=started) is not None:
-                return pid
+                return sessionsfile.Watched(file)
         return None
 
     async def read_status_now(self) -> str:

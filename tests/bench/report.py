@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
-BEGIN, END = "<!-- measured -->", "<!-- end -->"
+END = "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,13 @@ def _own_seconds(row: Row) -> float:
 
 
 def write_report(rows: Sequence[Row], machine: str, when: datetime) -> None:
-    """Replace the measured part of the page."""
-    text = PAGE.read_text()
-    before, _, rest = text.partition(BEGIN)
+    """Replace the part of the page about fleets."""
+    replace_block("measured", f"Measured {when:%Y-%m-%d} on {machine}, all in one run.\n\n{table(rows)}")
+
+
+def replace_block(name: str, text: str) -> None:
+    """Replace what stands between the page's mark of this name and the next end."""
+    begin = f"<!-- {name} -->"
+    before, _, rest = PAGE.read_text().partition(begin)
     _, _, after = rest.partition(END)
-    measured = f"{BEGIN}\nMeasured {when:%Y-%m-%d} on {machine}, all in one run.\n\n{table(rows)}\n{END}"
-    PAGE.write_text(before + measured + after)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{END}{after}")

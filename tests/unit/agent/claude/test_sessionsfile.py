@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -60,3 +63,39 @@ def test_a_torn_file_is_none(tmp_path: Path, content: bytes) -> None:
 @given(document=st.dictionaries(st.sampled_from(KEYS), JSON) | JSON)
 def test_no_document_is_an_error(tmp_path_factory: pytest.TempPathFactory, document: Any) -> None:
     sessionsfile.read(write(tmp_path_factory.getbasetemp(), document), started=5)
+
+
+def write_status(path: Path, status: str) -> None:
+    path.write_text(json.dumps({"status": status, "statusUpdatedAt": 1_700_000_000_000}))
+
+
+def test_a_watched_file_that_changes_within_one_tick_of_the_clock_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "1.json"
+    write_status(path, "busy")
+    # Later than any look, so that a slow machine doesn't take it for settled.
+    tick = time.time() + 100
+    os.utime(path, (tick, tick))
+    watched = sessionsfile.Watched(path)
+    for status in ("idle", "busy", "idle"):
+        assert (seen := watched.read()) is not None
+        assert seen.status != status
+        write_status(path, status)
+        os.utime(path, (tick, tick))
+        assert (seen := watched.read()) is not None
+        assert seen.status == status
+
+
+def test_a_watched_file_that_has_settled_is_not_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "1.json"
+    write_status(path, "busy")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    watched = sessionsfile.Watched(path)
+    first = watched.read()
+    assert first is not None
+    with mock.patch.object(sessionsfile, "read", side_effect=AssertionError):
+        assert watched.read() is first
+    write_status(path, "idle")
+    assert (seen := watched.read()) is not None
+    assert seen.status == "idle"
+    path.unlink()
+    assert watched.read() is None
