@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 from agent.claude import transcript
+from agent.claude.subagents import Subagents
 from agent.models import TranscriptEntry
 
 
 def entries(configuration: Path, session_id: str) -> tuple[TranscriptEntry, ...]:
-    """Read a whole conversation; empty when it has none yet. Blocks."""
+    """Read a whole conversation, what its subagents say included; empty when it has none yet. Blocks."""
     found = transcript.find(configuration, session_id)
     if found is None:
         return ()
-    return tuple(entry for line in transcript.Tail(found).read_all() for entry in transcript.entries(line))
+    lines = chain(transcript.Tail(found).read_all(), Subagents(found).read())
+    return tuple(sorted((entry for line in lines for entry in transcript.entries(line)), key=lambda entry: entry.at))

@@ -25,9 +25,10 @@ from agent.claude.evidence import (
     ToolStarted,
     WatchBegan,
 )
+from agent.claude.subagents import Subagents
 from agent.claude.usage import UsageCounter
 from agent.logs import event
-from agent.models import Activity, Decision, Delivery, Source, TaskEvent, TranscriptEntry, Usage
+from agent.models import Activity, Decision, Delivery, Source, TaskEvent, Usage
 from agent.processes import children, is_alive, start_time
 from agent.tasks import state as states
 from agent.tasks.delivery import DIALOG_SECONDS, Deliverer
@@ -45,6 +46,7 @@ QUIET_LOOK_SECONDS = 0.1
 QUIET_AFTER_SECONDS = 60
 PROCESS_SECONDS = 0.25
 SCREEN_SECONDS = 0.5
+SUBAGENTS_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,12 @@ class LiveTask:
         self._sessions_file: sessionsfile.Watched | None = None
         self._status: StatusSeen | None = None
         self._tail: transcript.Tail | None = None
+        self._subagents: Subagents | None = None
         self._usage = UsageCounter()
         self._tool_may_ask_until = 0.0
         self._looked_at_screen = 0.0
         self._looked_at_process = 0.0
+        self._looked_at_subagents = 0.0
         self._end: End | None = None
 
     @property
@@ -203,12 +207,14 @@ class LiveTask:
             await self._look()
             await asyncio.sleep(self._pause())
         await self._read_transcript()
+        self._read_subagents()
         self.take(Exited(self._end.at, self._end.exit_code))
         return self._end
 
     async def _catch_up(self) -> None:
         """Read what the conversation was before we came; only receipts and usage follow from it."""
         await self._read_transcript(is_history=True)
+        self._read_subagents(is_history=True)
         waits = any(message.delivery is Delivery.SENDING for message in self.messages.all())
         self.take(WatchBegan(time.time(), has_prompt=waits))
 
@@ -230,6 +236,9 @@ class LiveTask:
         if monotonic - self._looked_at_process >= PROCESS_SECONDS:
             self._looked_at_process = monotonic
             self._read_process(now)
+        if monotonic - self._looked_at_subagents >= SUBAGENTS_SECONDS:
+            self._looked_at_subagents = monotonic
+            self._read_subagents()
 
     def _read_status(self) -> None:
         if self._sessions_file is None:
@@ -264,6 +273,7 @@ class LiveTask:
             if found is None:
                 return
             self._tail = transcript.Tail(found)
+            self._subagents = Subagents(found)
         if not self._tail.has_news():
             return
         for line in self._tail.read_all() if is_history else self._tail.read():
@@ -274,11 +284,17 @@ class LiveTask:
                 else:
                     self.take(evidence)
             if not is_history:
-                for entry in transcript.entries(line):
-                    self._publish_entry(entry)
+                self._publish_entries(line)
 
-    def _publish_entry(self, entry: TranscriptEntry) -> None:
-        self._publish(TaskEvent(kind="transcript", task_id=self.place.task_id, at=entry.at, entry=entry))
+    def _read_subagents(self, *, is_history: bool = False) -> None:
+        for line in self._subagents.read() if self._subagents else ():
+            self._usage.add(line)
+            if not is_history:
+                self._publish_entries(line)
+
+    def _publish_entries(self, line: transcript.Line) -> None:
+        for entry in transcript.entries(line):
+            self._publish(TaskEvent(kind="transcript", task_id=self.place.task_id, at=entry.at, entry=entry))
 
     async def _read_screen(self) -> None:
         try:
