@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
+from agent.demo.messages import digest
+from kubecoder.cluster import Cluster
+from kubecoder.models.manifest import Manifest, ObjectRef
+from tests.node.pods import wait_for as wait_until_pod
 from tests.node.test_workspaces import edit_user, in_shell, status
 from tests.rigs.cli import Cli
+from tests.rigs.node import Node
 from tests.rigs.terminal import Terminal
 from tests.rigs.waiting import wait_until
 
 MODEL_PORT = 8765
+MODEL_LOG = "/tmp/model.jsonl"
 ENVIRONMENT = [
     {"name": "ANTHROPIC_BASE_URL", "value": f"http://127.0.0.1:{MODEL_PORT}"},
     {"name": "ANTHROPIC_API_KEY", "value": "sk-ant-scripted-0123456789abcdef"},
@@ -21,7 +27,7 @@ ENVIRONMENT = [
     {"name": "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "value": "1"},
 ]
 START_MODEL = (
-    f"nohup /opt/kubecoder/bin/python -m agent.demo --port {MODEL_PORT} >/tmp/model.log 2>&1 & "
+    f"nohup /opt/kubecoder/bin/python -m agent.demo --port {MODEL_PORT} --log {MODEL_LOG} >/tmp/model.log 2>&1 & "
     f"until python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {MODEL_PORT}))' 2>/dev/null; "
     "do sleep 0.2; done"
 )
@@ -121,3 +127,33 @@ def test_an_idle_session_keeps_nobody_from_restarting(fleet: Cli) -> None:
     fleet("task", "run", script("Hello."), "--wait").expect()
     fleet.run("restart", "john", seconds=240).expect()
     start_model(fleet)
+
+
+def test_a_killed_container_loses_no_task_and_its_conversation_goes_on(
+    fleet: Cli, node: Node, cluster: Cluster
+) -> None:
+    identity = asking(fleet, "survivor")
+    john = status(fleet, "john")
+    ref = ObjectRef("v1", "Pod", john["namespace"], john["pod"])
+    before = container(cluster.get(ref))
+
+    node.containerd.ctr("tasks", "kill", "--signal", "SIGKILL", before["containerID"].removeprefix("containerd://"))
+
+    def is_back(pod: Manifest) -> bool:
+        now = container(pod)
+        return bool(now["restartCount"] == before["restartCount"] + 1 and now["ready"])
+
+    wait_until_pod(cluster, ref, is_back)
+    assert wait_for(fleet, identity, "interrupted")["status"] == "interrupted"
+    start_model(fleet)
+    fleet("task", "resume", identity, script("Still here.")).expect()
+    fleet("task", "wait", identity, "--timeout", "60s").expect()
+    assert "Still here." in fleet("task", "transcript", identity).expect().stdout
+    seen = [json.loads(line) for line in in_shell(fleet, "john", f"cat {MODEL_LOG}").splitlines()]
+    turns = [entry for entry in seen if entry["event"] == "request" and entry["kind"] == "turn"]
+    assert turns[-1]["history"] == [digest(task(fleet, identity)["prompt"]), digest(script("Still here."))]
+
+
+def container(pod: Manifest) -> dict[str, Any]:
+    statuses: list[dict[str, Any]] = pod["status"]["containerStatuses"]
+    return next(entry for entry in statuses if entry["name"] == "ide")
