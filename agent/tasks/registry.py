@@ -61,7 +61,8 @@ class Registry:
             return self._records[task_id]
         except KeyError:
             shown = task_id if TASK_ID_PATTERN.fullmatch(task_id) else "of that name"
-            raise TaskNotFoundError(f"no task {shown}", hint="GET tasks lists them") from None
+            # The text is kube-coder's: its clients read it.
+            raise TaskNotFoundError("Task not found", hint=f"no task is {shown}; GET tasks lists them") from None
 
     def records(self, *statuses: Status) -> list[Record]:
         """Return the records with one of these statuses, oldest first; all when none is named."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.rigs import Unavailable, debian
 from tests.rigs.processes import ProcessSet, RunningProcess
 from tests.rigs.raw_http import Answer, Headers, send
 from tests.rigs.waiting import wait_until
@@ -154,6 +155,15 @@ def running_agent(
         agent = Agent(process, directory, token)
         wait_until(agent.is_serving, what="the agent serves", seconds=20, every=0.05)
         yield agent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs() -> None:
+    """What these tests run besides what they install themselves."""
+    try:
+        debian.ensure({"tmux": "tmux", "git": "git", "curl": "curl"})
+    except Unavailable as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="module")
