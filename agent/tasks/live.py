@@ -353,5 +353,5 @@ class _Keyboard:
 
 
 def _shown(state: State) -> tuple[object, ...]:
-    open_requests = sum(1 for request in state.requests if request.outcome is None)
+    open_requests = sum(1 for request in state.requests if request.is_open)
     return (state.activity, state.since, state.source, state.detail, open_requests)

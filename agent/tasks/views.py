@@ -64,6 +64,6 @@ def _common(record: Record, state: State | None, now: float, queue_position: int
             "activity_source": state.source,
             "activity_detail": state.detail or None,
             "evidence_age": round(max(0.0, now - state.evidence_at), 3),
-            "pending": sum(1 for request in state.requests if request.outcome is None),
+            "pending": sum(1 for request in state.requests if request.is_open),
         }
     return fields
