@@ -125,7 +125,9 @@ def _judge_rollout(deployment: Manifest, pod_list: Sequence[Manifest]) -> Verdic
         return Verdict(Phase.WAITING, "Replacing", "the pod of the last revision is ending", pod=_name(leaving[0]))
     if updated == 0 and living:
         return CREATING
-    return _judge_pods(living, fallback=_judge_deadline(deployment))
+    # A pod that ends is never the awaited one, which may be seen later than its Deployment's count.
+    staying = [pod for pod in living if not pods.is_terminating(pod)]
+    return _judge_pods(staying, fallback=_judge_deadline(deployment))
 
 
 def _judge_deadline(deployment: Manifest) -> Verdict:

@@ -66,6 +66,13 @@ DEADLINE = failed_condition("Progressing", "ProgressDeadlineExceeded", "has time
         ),
         pytest.param(deployment(), [pod(running(), deleted=True)], "waiting", "Replacing", id="the old revision ends"),
         pytest.param(
+            updated(),
+            [pod(waiting("CrashLoopBackOff"), deleted=True)],
+            "waiting",
+            "Creating",
+            id="only the old revision's pod has been seen",
+        ),
+        pytest.param(
             deployment(conditions=DEADLINE), [pod(running())], "waiting", "Creating", id="the old revision's deadline"
         ),
         pytest.param(
