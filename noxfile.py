@@ -15,6 +15,8 @@ nox.options.error_on_missing_interpreters = True
 HERE = Path(__file__).parent
 ENVIRONMENT = HERE / ".nox" / "environment"
 BIN = ENVIRONMENT / "bin"
+# They wait more than they compute, but each test compares what it sees with a clock: no more than the cores of a laptop.
+SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadfile")
 
 
 def environment(session: nox.Session) -> None:
@@ -70,13 +72,13 @@ def unit(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def agent(session: nox.Session) -> None:
     """The workspace's server on real sockets."""
-    pytest(session, "tests/agent", "-m", "not soak")
+    pytest(session, "tests/agent", "-m", "not soak", *SIDE_BY_SIDE)
 
 
 @nox.session(venv_backend="none")
 def cluster(session: nox.Session) -> None:
     """The command line on a real kube-apiserver and etcd."""
-    pytest(session, "tests/cluster", "-m", "not soak")
+    pytest(session, "tests/cluster", "-m", "not soak", *SIDE_BY_SIDE)
 
 
 @nox.session(venv_backend="none")
