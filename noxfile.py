@@ -15,7 +15,7 @@ nox.options.error_on_missing_interpreters = True
 HERE = Path(__file__).parent
 ENVIRONMENT = HERE / ".nox" / "environment"
 BIN = ENVIRONMENT / "bin"
-# They wait more than they compute, but each test compares what it sees with a clock: no more than the cores of a laptop.
+# They wait more than they compute, but compare what they see with a clock: no more than the smallest laptop has cores.
 SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadfile")
 
 
