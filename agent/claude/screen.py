@@ -26,6 +26,9 @@ BULLETS = "✻✽✢✶·*●⎿ \u00a0"
 SEARCH = "search prompts:"
 """2.1.197 has this below the composer while the keys go into a search of earlier prompts."""
 PROMPT_MARKS = ("❯", ">", "!")
+COMPOSER_CHARACTERS = 800
+COMPOSER_LINES = 3
+"""A longer paste, or one of more lines, isn't shown itself."""
 DIALOG_LINES = 30
 DIALOG_CHARACTERS = 2000
 GREY_SHADES = range(238, 252)

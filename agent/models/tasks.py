@@ -187,6 +187,7 @@ class Task(TaskSummary):
         recent_output: The last lines of the terminal; only in answers about one task.
         message_id: In the answer to a message.
         delivery: In the answer to a message.
+        delivery_altered: What of its text arrived otherwise than it was sent, in words.
     """
 
     session_id: str
@@ -206,6 +207,7 @@ class Task(TaskSummary):
     message_id: str | None = None
     delivery: Delivery | None = None
     delivery_reason: str | None = None
+    delivery_altered: tuple[str, ...] = ()
 
 
 class TaskList(WireModel):

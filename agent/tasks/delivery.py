@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from collections.abc import AsyncIterator
 
-from agent.claude import composing, screen
+from agent.claude import composing
 from agent.models import Activity, Delivery, Message
+from agent.tasks.composer import QUIET, BlockedError, Composer, Terminal, until
 from agent.tasks.messages import Messages
 
 DIALOG_SECONDS = 1.0
@@ -25,59 +25,11 @@ On a busy machine it takes several times as long.
 """
 RECEIPT_SECONDS = 2.5
 """UserPromptSubmit comes 12 to 330 ms after Enter, the transcript's line at most 370 ms later (measured)."""
-PASTE_SECONDS = 3.0
-"""100 kB show up in the composer within 215 ms (measured)."""
 READY_SECONDS = 10.0
 INTERRUPT_SECONDS = 2.0
 """The sessions file is idle 107 ms after Esc, 904 at most (measured); two Esc at idle would open a menu."""
-LOOK_SECONDS = 0.05
-TYPEABLE = frozenset(
-    {
-        Activity.IDLE,
-        Activity.STOPPED,
-        Activity.FAILED,
-        Activity.WORKING,
-        Activity.RETRYING,
-        Activity.WAITING_BACKGROUND,
-    }
-)
-QUIET = frozenset({Activity.IDLE, Activity.STOPPED, Activity.FAILED})
-
-
-class Terminal(Protocol):
-    """The terminal of one live session, and what is known of it."""
-
-    def activity(self) -> tuple[Activity, str]:
-        """Return what the conversation does, and its detail."""
-        ...
-
-    def opens_dialog_until(self) -> float:
-        """Return the monotonic time until which a tool that has just begun may still open a dialog."""
-        ...
-
-    async def is_waiting(self) -> bool:
-        """Read anew whether Claude waits for a person."""
-        ...
-
-    async def capture(self) -> str:
-        """Return the screen."""
-        ...
-
-    async def leave_copy_mode(self) -> None:
-        """Make the keyboard reach Claude again."""
-        ...
-
-    async def paste(self, text: str) -> None:
-        """Paste a text in brackets."""
-        ...
-
-    async def press(self, *keys: str) -> None:
-        """Press keys by tmux's names."""
-        ...
-
-
-class BlockedError(Exception):
-    """Nothing was sent; the text says what stands in the way."""
+BETWEEN_TURNS = QUIET | {Activity.WAITING_BACKGROUND}
+TYPEABLE = BETWEEN_TURNS | {Activity.WORKING, Activity.RETRYING}
 
 
 class Deliverer:
@@ -91,6 +43,7 @@ class Deliverer:
     def __init__(self, terminal: Terminal, messages: Messages) -> None:
         self._terminal = terminal
         self._messages = messages
+        self._composer = Composer(terminal, messages)
         self._turn = asyncio.Lock()
         self._may_ask = asyncio.Event()
         self._may_ask.set()
@@ -135,8 +88,12 @@ class Deliverer:
     async def interrupt(self) -> None:
         """Press Esc, not into the middle of a message, and give the session a moment to show it."""
         async with self._turn:
+            before = await self._composer.text()
             await self._terminal.press("Escape")
-            await _until(self._is_quiet, INTERRUPT_SECONDS)
+            await until(self._is_quiet, INTERRUPT_SECONDS)
+            draft = await self._composer.text()
+            if draft and not before:
+                self._composer.note_taken_back(draft)
 
     async def _is_quiet(self) -> bool:
         return self._terminal.activity()[0] in QUIET
@@ -163,7 +120,7 @@ class Deliverer:
         Raises:
             BlockedError: A person has to do something first.
         """
-        await _until(self._has_started, READY_SECONDS)
+        await until(self._has_started, READY_SECONDS)
         activity, detail = self._terminal.activity()
         if activity not in TYPEABLE:
             raise BlockedError(f"the session is {activity.value}" + (f": {detail}" if detail else ""))
@@ -173,84 +130,44 @@ class Deliverer:
 
     async def _type(self, message_id: str, text: str) -> Message:
         try:
-            await self._empty_composer()
-            await self._terminal.paste(text)
-            await self._until_pasted()
-            await self._check_no_dialog()
+            await self._until_dialogs_show()
+            await self._composer.make_empty()
+            self._check_order(text)
+            await self._composer.paste(text)
         except BlockedError as error:
             return self._messages.update(message_id, Delivery.BLOCKED, str(error))
-        await self._terminal.press("Enter")
-        if not await self._has_receipt(message_id) and await self._still_in_composer():
-            await self._terminal.press("Enter")
+        await self._composer.enter()
+        if not await self._has_receipt(message_id) and await self._composer.keeps_text():
+            await self._composer.enter()
             await self._has_receipt(message_id)
-        # Nothing else is pasted behind a text that hasn't left the composer yet.
-        await _until(self._composer_is_left, PASTE_SECONDS)
+        await self._composer.until_left()
         message = self._messages.get(message_id)
         if message.delivery is Delivery.SENDING:
             reason = "Claude gave no receipt; look at the session before sending it again"
             return self._messages.update(message_id, Delivery.UNKNOWN, reason)
         return message
 
-    async def _empty_composer(self) -> None:
-        """Make sure that what is typed stands alone.
-
-        Raises:
-            BlockedError: A dialog or menu is open, or somebody is typing.
-        """
+    async def _until_dialogs_show(self) -> None:
         may_open_until = max(self._terminal.opens_dialog_until(), self._released_until)
         await asyncio.sleep(max(0.0, may_open_until - time.monotonic()))
-        await self._check_no_dialog()
-        await self._terminal.leave_copy_mode()
-        draft = screen.composer(await self._terminal.capture())
-        if draft:
-            if self._terminal.activity()[0] not in QUIET:
-                # Esc or Ctrl-C would interrupt the turn.
-                raise BlockedError("somebody's draft stands in the composer")
-            await self._terminal.press("C-c")
-            await _until(self._composer_is_empty, PASTE_SECONDS)
-            draft = screen.composer(await self._terminal.capture())
-        if draft is None:
-            raise BlockedError("something else than the composer has the keyboard")
-        if draft:
-            raise BlockedError("somebody's draft stands in the composer")
 
-    async def _until_pasted(self) -> None:
-        """Wait until the composer shows that it has a text.
+    def _check_order(self, text: str) -> None:
+        """Keep later messages from overtaking a path: Claude takes what begins with / only between two turns.
 
         Raises:
-            BlockedError: The composer is gone: a dialog has the keyboard, and has swallowed the paste.
+            BlockedError: It would happen.
         """
-        await _until(self._composer_has_text, PASTE_SECONDS)
-        if screen.composer(await self._terminal.capture()) is None:
-            raise BlockedError("something else than the composer has the keyboard")
-
-    async def _composer_has_text(self) -> bool:
-        return bool(screen.composer(await self._terminal.capture()))
-
-    async def _composer_is_left(self) -> bool:
-        return not screen.composer(await self._terminal.capture())
-
-    async def _composer_is_empty(self) -> bool:
-        return screen.composer(await self._terminal.capture()) == ""
-
-    async def _still_in_composer(self) -> bool:
-        return not await self._terminal.is_waiting() and bool(screen.composer(await self._terminal.capture()))
-
-    async def _check_no_dialog(self) -> None:
-        if await self._terminal.is_waiting():
-            raise BlockedError("a dialog is open")
+        queued = (each for each in self._messages.all() if each.delivery is Delivery.QUEUED)
+        if any(composing.is_path(each.prompt) for each in queued):
+            raise BlockedError("an earlier message that begins with / waits for the turn's end and would be overtaken")
+        if composing.is_path(text) and self._terminal.activity()[0] not in BETWEEN_TURNS:
+            raise BlockedError(
+                "Claude takes a text that begins with / only between two turns, where later ones overtake it; "
+                "send it when the session is idle"
+            )
 
     async def _has_receipt(self, message_id: str) -> bool:
         async def arrived() -> bool:
             return self._messages.get(message_id).delivery is not Delivery.SENDING
 
-        return await _until(arrived, RECEIPT_SECONDS)
-
-
-async def _until(condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not await condition():
-        if time.monotonic() >= end:
-            return False
-        await asyncio.sleep(LOOK_SECONDS)
-    return True
+        return await until(arrived, RECEIPT_SECONDS)

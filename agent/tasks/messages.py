@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agent.claude.composing import same_text
+from agent.claude.composing import altered_by_claude, same_text
 from agent.claude.evidence import Absorbed, Enqueued, Evidence, TakenBack, UserLine
 from agent.logs import event
 from agent.models import Delivery, Message
@@ -62,11 +62,14 @@ class Messages:
         self._changed(message)
         return message
 
-    def update(self, message_id: str, delivery: Delivery, reason: str | None = None) -> Message:
+    def update(
+        self, message_id: str, delivery: Delivery, reason: str | None = None, *, altered: tuple[str, ...] = ()
+    ) -> Message:
         """Note what became of a message."""
         before = self._messages[message_id]
         delivered_at = self._now() if delivery is Delivery.DELIVERED else None
-        changes = {"delivery": delivery, "reason": reason, "delivered_at": delivered_at}
+        told = (*before.altered, *(each for each in altered if each not in before.altered))
+        changes = {"delivery": delivery, "reason": reason, "delivered_at": delivered_at, "altered": told}
         after = before.model_copy(update=changes)
         if after == before:
             return before
@@ -102,7 +105,8 @@ class Messages:
     ) -> None:
         for message in self._messages.values():
             if message.delivery in waiting and same_text(message.prompt, text):
-                self.update(message.message_id, outcome, reason)
+                altered = altered_by_claude(message.prompt, text)
+                self.update(message.message_id, outcome, reason, altered=altered)
                 return
 
     def _load(self) -> None:

@@ -249,7 +249,11 @@ class TaskService:
             await self._arm_webhook(task_id)
         await self._audit.write("task.message", caller, task_id, message=message_id, delivery=message.delivery.value)
         return await self.show(
-            task_id, message_id=message_id, delivery=message.delivery, delivery_reason=message.reason
+            task_id,
+            message_id=message_id,
+            delivery=message.delivery,
+            delivery_reason=message.reason,
+            delivery_altered=message.altered,
         )
 
     async def _arm_webhook(self, task_id: str) -> None:
