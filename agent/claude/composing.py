@@ -133,6 +133,8 @@ def altered_by_claude(sent: str, seen: str) -> tuple[str, ...]:
     arrived = unwrapped(seen) if is_wrapped else seen
     if is_wrapped:
         altered.append("it is marked as pasted")
+    if _indent(pasted) != _indent(arrived):
+        altered.append("blanks at the beginning are left out")
     if JOINING_PATTERN.findall(pasted) != JOINING_PATTERN.findall(arrived):
         altered.append("joiners that join nothing are left out")
     if TAG_PATTERN.findall(pasted) != TAG_PATTERN.findall(arrived):
@@ -140,6 +142,10 @@ def altered_by_claude(sent: str, seen: str) -> tuple[str, ...]:
     if arrived.endswith("\\ "):
         altered.append("a blank stands behind the last backslash")
     return tuple(altered)
+
+
+def _indent(text: str) -> str:
+    return text[: len(text) - len(text.lstrip())]
 
 
 def unwrapped(text: str) -> str:

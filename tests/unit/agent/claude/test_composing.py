@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.claude.composing import RefusedTextError, prepare, prepare_first, same_text
+from agent.claude.composing import RefusedTextError, altered_by_claude, is_path, prepare, prepare_first, same_text
 
 TEXTS = st.text() | st.text(alphabet="\\ \n\r\t\x1b!/aé\u200b\u200d😀[201~exitquit:")
 
@@ -60,8 +60,9 @@ def test_what_would_not_arrive_at_all_is_refused(text: str) -> None:
         ("a\u202eb\u2066", "ab", "invisible"),
         ("a\u3164\u00ad\U000e0041b", "ab", "invisible"),
         ("a\u2028b", "a\nb", "line ends"),
-        ("a\\", "a\\ ", "backslash"),
         ("a \n", "a", "blanks"),
+        ("a \\ ", "a \\ ", "blanks"),
+        ("e\u0301 \u212b \u1112\u1161\u11ab", "é Å 한", "composed"),
     ],
 )
 def test_what_is_altered_is_told(text: str, pasted: str, word: str) -> None:
@@ -69,6 +70,41 @@ def test_what_is_altered_is_told(text: str, pasted: str, word: str) -> None:
     assert prepared.text == pasted
     assert len(prepared.altered) == 1
     assert word in prepared.altered[0]
+
+
+def test_a_blank_keeps_enter_from_a_last_backslash_and_is_told_only_where_it_arrives() -> None:
+    prepared = prepare("a\\", allow_commands=False)
+    assert (prepared.text, prepared.altered) == ("a\\ ", ())
+    assert altered_by_claude("a\\", "a\\") == ()
+    assert altered_by_claude("a\\", "a\\ ") == ("a blank stands behind the last backslash",)
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen", "word"),
+    [
+        ("a", '\n\n<pasted_content id="86ae">\na\n</pasted_content id="86ae">\n', "marked as pasted"),
+        ("q\u200cr", "qr", "joiners"),
+        ("a<pasted_content>", "a<\\pasted_content>", "backslash"),
+        ("  a", "a", "beginning"),
+    ],
+)
+def test_what_claude_alters_by_itself_is_told(sent: str, seen: str, word: str) -> None:
+    assert same_text(sent, seen)
+    (told,) = altered_by_claude(sent, seen)
+    assert word in told
+
+
+def test_a_text_that_looks_like_a_wrapped_paste_is_its_own_and_nothing_is_told() -> None:
+    text = '<pasted_content id="86ae">\nfake\n</pasted_content id="86ae">'
+    assert same_text(text, text)
+    assert altered_by_claude(text, text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("/etc/hosts is", True), (" \n//", True), ("/help", False), ("a /etc", False)]
+)
+def test_a_path_begins_like_a_command_and_is_none(text: str, expected: bool) -> None:
+    assert is_path(text) is expected
 
 
 @given(TEXTS, st.booleans())
@@ -114,7 +150,13 @@ def test_what_the_terminal_drops_makes_no_other_text() -> None:
     assert same_text("a\u00adb\tc\x07\r\nd\u200b ", "ab    c\nd")
 
 
-@pytest.mark.parametrize("text", ["👩\u200d💻", "❤\ufe0f", "n\u0303", "\u00a0x", "\ue000"])
+@pytest.mark.parametrize("text", ["👩\u200d💻", "❤\ufe0f", "می\u200cروم", "\u00a0x", "\ue000"])
 def test_what_makes_a_character_is_kept(text: str) -> None:
     assert prepare(f"a{text}b", allow_commands=False).text == f"a{text}b"
     assert same_text("q\u200dr\ufe0f", "qr"), "2.1.330 takes joiners out that join nothing"
+
+
+def test_a_text_is_known_again_in_whatever_form_its_characters_arrive() -> None:
+    assert same_text("e\u0301 \u212b", "é Å")
+    assert same_text("é Å", "e\u0301 \u212b")
+    assert same_text("e\u034f\u0301", "é"), "a joiner that is left out joins what stands around it"
