@@ -87,7 +87,7 @@ class Composer:
         await self.check_no_dialog()
         await self._terminal.leave_copy_mode()
         if self._is_leaving:
-            await self.until_left(LEAVE_SECONDS)
+            self._is_leaving = not await until(self._is_left, LEAVE_SECONDS)
         draft = await self.text()
         if draft:
             self.note_taken_back(draft)
@@ -128,9 +128,9 @@ class Composer:
         """Tell whether a text still stands there behind Enter."""
         return not await self._terminal.is_waiting() and await self._has_text()
 
-    async def until_left(self, seconds: float = PASTE_SECONDS) -> None:
-        """Wait until what was sent isn't shown any more: nothing else may be pasted behind it."""
-        self._is_leaving = not await until(self._is_left, seconds)
+    async def until_left(self) -> None:
+        """Wait a moment until what was sent isn't shown any more: nothing else may be pasted behind it."""
+        self._is_leaving = not await until(self._is_left, PASTE_SECONDS)
 
     def note_taken_back(self, draft: str) -> None:
         """Note of the message that stands in the composer again that Claude doesn't have it."""
