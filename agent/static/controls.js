@@ -17,7 +17,8 @@ const DONE = new Set(["idle", "stopped", "failed"]);
 
 function told(task) {
   const word = DELIVERY[task.delivery] ?? task.delivery;
-  return task.delivery_reason ? `${word} ${task.delivery_reason}` : word;
+  const details = [task.delivery_reason, ...(task.delivery_altered ?? [])].filter(Boolean).join("; ");
+  return details ? `${word} ${details}` : word;
 }
 
 /** Make the controls of a task. */

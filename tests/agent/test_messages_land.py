@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ TEXTS = (
     LONG,
 )
 REFUSED = ("exit", " quit ", ":q", "/clear", "/no-such-command now", "!touch by-shell", "", "\x1b\u200b", " \n\t")
+AT_ONCE = 4
 PATH = "/etc/hosts is a path"
 WRAP = re.compile(
     r'(?:\n\n)?<pasted_content id="(?P<id>\w+)">\n(?P<text>.*)\n</pasted_content id="(?P=id)">\n?', re.DOTALL
@@ -113,17 +115,24 @@ def send_refused(tasks: TaskAgent, task_id: str, delivery: str, texts: Sequence[
         assert sent.get("delivery_reason"), ascii(text)
 
 
-def test_texts_to_an_idle_session_land_as_the_answer_tells(tasks: TaskAgent) -> None:
+def sent_while_idle(tasks: TaskAgent, texts: Sequence[str]) -> None:
     task_id = tasks.create("Hello.")
-    for text in TEXTS:
+    for text in texts:
         tasks.wait(task_id, "idle")
         sent = tasks.send(task_id, text)
         assert sent["delivery"] == "delivered", (ascii(text)[:100], sent.get("delivery_reason"))
         assert sent["delivery_altered"] == messages(tasks, task_id)[-1]["altered"]
-    send_refused(tasks, task_id, "refused", REFUSED)
     tasks.wait(task_id, "idle")
-    assert tasks.send(task_id, PATH)["delivery"] == "delivered"
-    check_landed(tasks, task_id, [*TEXTS, PATH])
+    send_refused(tasks, task_id, "refused", REFUSED)
+    check_landed(tasks, task_id, texts)
+
+
+def test_texts_to_an_idle_session_land_as_the_answer_tells(tasks: TaskAgent) -> None:
+    texts = (PATH, *TEXTS)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        parts = [pool.submit(sent_while_idle, tasks, texts[number::AT_ONCE]) for number in range(AT_ONCE)]
+        for part in parts:
+            part.result()
     assert not (tasks.home / "by-shell").exists()
 
 

@@ -53,8 +53,8 @@ def command(
         raise AgentError(error.message, status=error.status, hint=hint) from error
     printer = Printer(output)
     delivery = sent.delivery.value if sent.delivery else "unknown"
-    reason = f" ({sent.delivery_reason})" if sent.delivery_reason else ""
-    said = f"{EXPLAINED.get(delivery, delivery)}{reason}"
+    details = "; ".join(filter(None, (sent.delivery_reason, *sent.delivery_altered)))
+    said = EXPLAINED.get(delivery, delivery) + (f" ({details})" if details else "")
     if output.is_document:
         printer.document(document(sent))
     elif output is Format.name:

@@ -89,6 +89,8 @@ def test_a_text_is_sent_and_its_delivery_said(run: Cli, agent: PlayedAgent) -> N
     assert run("task", "send", TASK_ID, "go on").expect().stdout.startswith("queued: ")
     assert run("task", "send", TASK_ID, "go on", "-o", "json").expect().json()["message_id"] == "m2"
     assert run("task", "send", TASK_ID, "go on", "-o", "name").expect().stdout == "message/m2\n"
+    agent.delivered = {"message_id": "m3", "delivery": "delivered", "delivery_altered": ["tabs are four spaces"]}
+    assert run("task", "send", TASK_ID, "go\ton").expect().stdout == "delivered (tabs are four spaces)\n"
 
 
 @pytest.mark.parametrize("delivery", ["blocked", "refused", "unknown", "taken_back"])
