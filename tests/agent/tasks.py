@@ -130,11 +130,15 @@ class TaskAgent:
 
 @contextlib.contextmanager
 def running_task_agent(
-    directory: Path, *, version: str = claude.NEWEST, settings: Mapping[str, str] | None = None
+    directory: Path,
+    *,
+    version: str = claude.NEWEST,
+    settings: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[TaskAgent]:
-    """Run an agent with Claude Code until the end of the block, and end all tasks then."""
+    """Run an agent with Claude Code until the end of the block, and end all tasks then; `variables` are Claude's."""
     with running_model(directory / "model") as model:
-        variables = claude.environment(directory / "home", model.address)
+        variables = {**claude.environment(directory / "home", model.address), **(variables or {})}
         chosen = {"CLAUDE": str(claude.program(version)), **(settings or {})}
         with running_agent(directory, settings=chosen, more_environment=variables) as agent:
             tasks = TaskAgent(agent, model, directory)
