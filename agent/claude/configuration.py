@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,11 @@ LARGEST_BYTES = 50_000_000
 APPROVED_CHARACTERS = 20
 """Claude remembers an approved key by its last characters."""
 TRIES = 5
+LOCK_SECONDS = 3.0
+"""Claude holds its lock for milliseconds while it reads and writes the file."""
+STALE_SECONDS = 10.0
+"""A lock that nobody has touched for so long was left by a process that is gone; Claude thinks so too."""
+LOOK_SECONDS = 0.02
 PROVIDER_VARIABLES = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
 
 
@@ -67,9 +74,45 @@ def seed(home: Path, workdir: Path, environment: Mapping[str, str] = os.environ)
     Raises:
         ConfigurationError: The file isn't JSON, or can't be written.
     """
+    named = config_file(home, environment)
     # A link, such as into somebody's dotfiles, stays one.
-    file = config_file(home, environment).resolve()
+    file = named.resolve()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(named):
+        _seed(file, workdir, environment)
+
+
+@contextlib.contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Hold Claude's own lock of a file: whoever writes without it can undo what the other has just written."""
+    lock = file.with_name(f"{file.name}.lock")
+    end = time.monotonic() + LOCK_SECONDS
+    is_held = False
+    while not is_held and time.monotonic() < end:
+        try:
+            lock.mkdir()
+            is_held = True
+        except FileExistsError:
+            _remove_stale(lock)
+            time.sleep(LOOK_SECONDS)
+        except OSError:
+            # Where no folder can be made, nobody has a lock.
+            break
+    try:
+        yield
+    finally:
+        if is_held:
+            with contextlib.suppress(OSError):
+                lock.rmdir()
+
+
+def _remove_stale(lock: Path) -> None:
+    with contextlib.suppress(OSError):
+        if time.time() - lock.stat().st_mtime > STALE_SECONDS:
+            lock.rmdir()
+
+
+def _seed(file: Path, workdir: Path, environment: Mapping[str, str]) -> None:
     for _ in range(TRIES):
         state, content = _read(file)
         answered = _answered(state, _trusted(workdir), environment.get("ANTHROPIC_API_KEY"))

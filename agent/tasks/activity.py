@@ -74,10 +74,15 @@ def conclude(facts: Facts, before: Activity) -> Conclusion:
         activity = before if before.is_done else Activity.UNKNOWN
         return Conclusion(activity, Source.PROCESS, words.exit_of(facts.exited), since=facts.exited.at)
     conclusion = _asked(facts) or _starting(facts) or _ending(facts) or _waiting(facts) or _going_on(facts)
-    if before is Activity.BLOCKED and conclusion.activity is Activity.WORKING and facts.turn is None:
-        # A dialog of the idle session was closed, and it isn't sure yet that nothing follows.
+    if before.needs_person and conclusion.activity is Activity.WORKING and _may_be_over(facts):
+        # A dialog was closed and the session is idle, but it isn't sure yet that nothing follows.
         return replace(conclusion, activity=before)
     return conclusion
+
+
+def _may_be_over(facts: Facts) -> bool:
+    """Tell whether the sessions file says that no turn runs, and since after the last one has begun."""
+    return facts.turn is None or (facts.word in interruptions.OVER and not interruptions.is_contradicted(facts))
 
 
 # Something waits for a person
@@ -243,7 +248,7 @@ def _settled(facts: Facts, end: End) -> Conclusion:
     if dialog := _screen_dialog(facts, since):
         return dialog
     until = _settles_at(facts, since)
-    if status.at < end.at and end.how is not Ending.FRESH:
+    if status.at < end.at and end.how is not Ending.FRESH and not _is_idle_by_interrupt(status, end):
         # An idle from before the end says nothing about what comes behind it.
         until = max(until, end.at + CONTRADICTION_SECONDS)
     if facts.now < until or facts.status_read_at is None:
@@ -251,6 +256,11 @@ def _settled(facts: Facts, end: End) -> Conclusion:
         activity = Activity.WORKING if has_worked else Activity.STARTING
         return Conclusion(activity, end.source, until=until)
     return Conclusion(ENDED[end.how], end.source, words.ending(facts, end), since=since)
+
+
+def _is_idle_by_interrupt(status: StatusSeen, end: End) -> bool:
+    """Tell whether the idle came with an interruption, which the transcript tells 200 ms later."""
+    return end.how is Ending.INTERRUPTED and status.at > end.began_at
 
 
 def _settles_at(facts: Facts, since: float) -> float:

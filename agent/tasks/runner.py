@@ -111,7 +111,7 @@ class Runner:
             event(log, logging.ERROR, "a task can't be launched", task=task_id, reason=str(error))
             live.close()
             registry.ended(task_id)
-            await self._finish(registry.change(task_id, error=f"it couldn't be started: {error}"), Status.ERROR, None)
+            await self._finish(task_id, Status.ERROR, error=f"it couldn't be started: {error}")
             return
         registry.change(task_id, launch=live.launch)
         await registry.saved(task_id)
@@ -154,7 +154,7 @@ class Runner:
 
     async def cancel(self, task_id: str) -> None:
         """Take a task out of the queue."""
-        await self._finish(self._registry.record(task_id), Status.KILLED, None)
+        await self._finish(task_id, Status.KILLED)
 
     async def _start(self, record: Record, launch: Launch, prompt: str | None) -> Launch:
         folder = self._registry.store.launch_folder(record.task_id, launch.launch_id)
@@ -287,11 +287,9 @@ class Runner:
         live.close()
         record = self._registry.record(task_id)
         status, error = outcome(record, end)
-        usage = live.usage
         self._registry.ended(task_id)
-        await self._finish(
-            self._registry.change(task_id, usage=usage, error=record.error or error), status, end.exit_code
-        )
+        more = {"usage": live.usage, "error": record.error or error}
+        await self._finish(task_id, status, exit_code=end.exit_code, **more)
 
     async def wait_again(self, record: Record) -> bool:
         """Put a task back into the queue whose first process a kill of the agent kept from starting.
@@ -310,13 +308,15 @@ class Runner:
     async def record_end(self, task_id: str, status: Status, error: str | None) -> None:
         """Record the end of a task that has no session."""
         self.messages(task_id).give_up("the session has ended before Claude took it")
-        await self._finish(self._registry.change(task_id, error=error), status, None)
+        await self._finish(task_id, status, error=error)
 
-    async def _finish(self, record: Record, status: Status, exit_code: int | None) -> None:
+    async def _finish(self, task_id: str, status: Status, **changes: object) -> None:
+        """Record an end with all that belongs to it in one change, so that nobody sees half of it."""
         now = time.time()
-        killed_at = now if status is Status.KILLED else record.killed_at
+        if status is Status.KILLED:
+            changes["killed_at"] = now
         record = self._registry.change(
-            record.task_id, status=status, ending=None, exit_code=exit_code, finished_at=now, killed_at=killed_at
+            task_id, **{"status": status, "ending": None, "exit_code": None, "finished_at": now, **changes}
         )
         await self._registry.saved(record.task_id)
         await self._ended(record)

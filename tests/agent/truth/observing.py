@@ -51,7 +51,7 @@ class _Session:
     path: Path
     pid: int
     started: int | None
-    modified: int = 0
+    text: str = ""
     statuses: list[Status] = field(default_factory=list)
     gone_at: float | None = None
 
@@ -162,11 +162,12 @@ class Observer:
 
     def _read(self, session: _Session) -> None:
         with contextlib.suppress(OSError, ValueError, KeyError):
-            modified = session.path.stat().st_mtime_ns
-            if modified == session.modified:
+            # Two changes may have the same time of modification.
+            text = session.path.read_text()
+            if text == session.text:
                 return
-            document = json.loads(session.path.read_text())
-            session.modified = modified
+            document = json.loads(text)
+            session.text = text
             before = session.statuses[-1] if session.statuses else None
             at = document.get("statusUpdatedAt", document["startedAt"]) / 1000
             status = Status(

@@ -158,8 +158,10 @@ class _Truth:
             return asked, "somebody is asked"
         if _within(self._dialogs, time):
             return BLOCKED, "a dialog is open"
-        if status is not None and status.word == "waiting":
-            return (BLOCKED, "a dialog is open") if status.waiting_for == "dialog open" else (ASKING, "it waits")
+        if status is not None and status.word == "waiting" and status.waiting_for == "dialog open":
+            return BLOCKED, "a dialog is open"
+        if status is not None and status.word == "waiting" and not self._is_answered(status, time):
+            return ASKING, "it waits"
         if self._is_working(time, status):
             return (WORKING | BACKGROUND if self._has_background(time) else WORKING), "Claude works"
         if status is not None and status.word == "shell":
@@ -169,9 +171,13 @@ class _Truth:
     def _status(self, time: float) -> Status | None:
         return _last(status for status in self._seen.statuses if status.at <= time)
 
+    def _is_answered(self, status: Status, time: float) -> bool:
+        """Tell whether a hook has shown the end of what the sessions file still says it waits for."""
+        return any(hook.name in ENDS_OF_ASKING and status.at < hook.at <= time for hook in self._seen.hooks)
+
     def _is_working(self, time: float, status: Status | None) -> bool:
         is_asked = any(request.at <= time < request.until for request in self._seen.requests)
-        return is_asked or status is None or status.word == "busy" or _within(self._preludes, time)
+        return is_asked or status is None or status.word in ("busy", "waiting") or _within(self._preludes, time)
 
     def _has_background(self, time: float) -> bool:
         """Tell whether the last turn left something behind that goes on, or a subagent runs."""
@@ -234,10 +240,11 @@ def _preludes(observed: Observed) -> Iterator[tuple[float, float]]:
     for hook in observed.hooks:
         if hook.name != "UserPromptSubmit":
             continue
-        for status in observed.statuses:
-            if status.word == "busy" and hook.at < status.at < hook.at + PRELUDE_SECONDS:
-                yield hook.at, status.at
-                break
+        before = _last(status for status in observed.statuses if status.at <= hook.at)
+        after = next((status for status in observed.statuses if status.at > hook.at), None)
+        is_busy = before is not None and before.word == "busy"
+        if not is_busy and after is not None and after.at < hook.at + PRELUDE_SECONDS and after.word == "busy":
+            yield hook.at, after.at
 
 
 def _dialogs(observed: Observed) -> Iterator[tuple[float, float]]:

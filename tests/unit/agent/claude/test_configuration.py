@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +150,39 @@ def test_any_way_to_sign_in_counts(
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     assert signed_in(tmp_path, environment) is expected
+
+
+def test_folders_that_are_trusted_at_the_same_time_are_all_trusted(tmp_path: Path) -> None:
+    workdirs = [tmp_path / f"project-{number}" for number in range(12)]
+    with ThreadPoolExecutor(len(workdirs)) as pool:
+        for seeding in [pool.submit(seed, tmp_path, workdir, {}) for workdir in workdirs]:
+            seeding.result()
+    assert set(state_of(tmp_path)["projects"]) == {str(workdir) for workdir in workdirs}
+    assert not (tmp_path / ".claude.json.lock").exists()
+
+
+def test_what_claude_writes_under_its_lock_is_waited_for(tmp_path: Path) -> None:
+    lock = tmp_path / ".claude.json.lock"
+    lock.mkdir()
+    with ThreadPoolExecutor() as pool:
+        seeding = pool.submit(seed, tmp_path, tmp_path / "ours", {})
+        (tmp_path / ".claude.json").write_text(json.dumps(LOGIN))
+        lock.rmdir()
+        seeding.result()
+    assert set(state_of(tmp_path)["projects"]) == {"/x", str(tmp_path / "ours")}
+
+
+def test_a_lock_that_was_left_behind_holds_nobody_up(tmp_path: Path) -> None:
+    lock = tmp_path / ".claude.json.lock"
+    lock.mkdir()
+    os.utime(lock, (0, 0))
+    seed(tmp_path, tmp_path, {})
+    assert not lock.exists()
+
+
+def test_a_lock_that_is_never_released_is_not_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration, "LOCK_SECONDS", 0.1)
+    (tmp_path / ".claude.json.lock").mkdir()
+    seed(tmp_path, tmp_path, {})
+    assert state_of(tmp_path)["projects"]
+    assert (tmp_path / ".claude.json.lock").exists()
