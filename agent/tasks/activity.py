@@ -248,7 +248,7 @@ def _settled(facts: Facts, end: End) -> Conclusion:
     if dialog := _screen_dialog(facts, since):
         return dialog
     until = _settles_at(facts, since)
-    if status.at < end.at and end.how is not Ending.FRESH and not _is_idle_by_interrupt(status, end):
+    if status.at < end.at and end.how is not Ending.FRESH and not _is_idle_of(end, status):
         # An idle from before the end says nothing about what comes behind it.
         until = max(until, end.at + CONTRADICTION_SECONDS)
     if facts.now < until or facts.status_read_at is None:
@@ -258,9 +258,12 @@ def _settled(facts: Facts, end: End) -> Conclusion:
     return Conclusion(ENDED[end.how], end.source, words.ending(facts, end), since=since)
 
 
-def _is_idle_by_interrupt(status: StatusSeen, end: End) -> bool:
-    """Tell whether the idle came with an interruption, which the transcript tells 200 ms later."""
-    return end.how is Ending.INTERRUPTED and status.at > end.began_at
+def _is_idle_of(end: End, status: StatusSeen) -> bool:
+    """Tell whether the idle came with an ending that is told later.
+
+    Claude doesn't wait for StopFailure's hook, and the transcript marks an interruption 200 ms afterwards.
+    """
+    return end.how in (Ending.FAILED, Ending.INTERRUPTED) and 0 < end.began_at < status.at
 
 
 def _settles_at(facts: Facts, since: float) -> float:

@@ -58,12 +58,14 @@ class Place:
         tmux_session: Its name on the agent's tmux server.
         configuration: Claude's configuration folder.
         exit_code_file: Written by the launch when Claude has ended.
+        output_file: Grows with everything that is drawn on the terminal.
     """
 
     task_id: str
     tmux_session: str
     configuration: Path
     exit_code_file: Path
+    output_file: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class LiveTask:
         self._usage = UsageCounter()
         self._tool_may_ask_until = 0.0
         self._looked_at_screen = 0.0
+        self._drawn = 0
         self._looked_at_process = 0.0
         self._looked_at_subagents = 0.0
         self._end: End | None = None
@@ -230,7 +233,7 @@ class LiveTask:
         if due is not None and due <= now:
             self.take(Ticked(now))
         monotonic = time.monotonic()
-        if states.wants_screen(self.state, now) and monotonic - self._looked_at_screen >= SCREEN_SECONDS:
+        if monotonic - self._looked_at_screen >= SCREEN_SECONDS and self._wants_screen(now):
             self._looked_at_screen = monotonic
             await self._read_screen()
         if monotonic - self._looked_at_process >= PROCESS_SECONDS:
@@ -296,7 +299,20 @@ class LiveTask:
         for entry in transcript.entries(line):
             self._publish(TaskEvent(kind="transcript", task_id=self.place.task_id, at=entry.at, entry=entry))
 
+    def _wants_screen(self, now: float) -> bool:
+        """Tell whether to read the screen; at rest only where something was drawn, perhaps a menu."""
+        if self.state.activity.is_done and self._size_of_output() != self._drawn:
+            return True
+        return states.wants_screen(self.state, now)
+
+    def _size_of_output(self) -> int:
+        try:
+            return self.place.output_file.stat().st_size
+        except OSError:
+            return 0
+
     async def _read_screen(self) -> None:
+        self._drawn = self._size_of_output()
         try:
             text = await self._tmux.capture(self.place.tmux_session)
         except TmuxError as error:

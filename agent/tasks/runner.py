@@ -217,6 +217,7 @@ class Runner:
             tmux_session=record.tmux_session,
             configuration=configuration.config_directory(self._settings.home),
             exit_code_file=folder / "exit-code",
+            output_file=registry.store.output_file(record.task_id),
         )
         return LiveTask(
             place,

@@ -69,6 +69,7 @@ class Lie:
 class Delay:
     """How long a change of the truth took until it was reported."""
 
+    at: float
     seconds: float
     what: str
 
@@ -155,7 +156,7 @@ def _delays(spans: Sequence[Span], samples: Sequence[Sample], places: Sequence[i
             None,
         )
         if told_at is not None:
-            delays.append(Delay(max(0.0, told_at - span.since), span.what))
+            delays.append(Delay(span.since, max(0.0, told_at - span.since), span.what))
     return delays
 
 

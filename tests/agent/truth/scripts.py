@@ -79,7 +79,9 @@ class Writer:
         """Write a script; the number chooses its first stage, so that some scripts in a row have them all."""
         first = FIRST[number % len(FIRST)]
         stages = [first(self)]
-        if first not in LAST:
+        if stages[0].name in ("plan deny", "plan escape"):
+            stages.append(self.unhooked())
+        elif first not in LAST:
             stages += [self._chance.choice(MIDDLE)(self) for _ in range(self._chance.randint(*STAGES) - 1)]
             if self._chance.random() < 1 / 4:
                 stages.append(self._chance.choice(LAST)(self))
@@ -146,6 +148,11 @@ class Writer:
     def plan(self) -> Stage:
         how = self._chance.choice(("allow", "deny", "escape"))
         return Stage(f"plan {how}", ({"plan": "1. Think"}, "Planned."), (Act("answer", how), SETTLE))
+
+    def unhooked(self) -> Stage:
+        """In plan mode the newer version asks for a command in a dialog that no hook tells of."""
+        acts = (ASKED, Act("pause", DIALOG_SHOWN_SECONDS + 2), Act("interrupt", "keys"), SETTLE)
+        return Stage("dialog without a hook", (self._tool(1)[1], "Never."), acts)
 
     # Work beside the conversation
 

@@ -15,10 +15,13 @@ PRELUDE_SECONDS = 2.0
 """How long the sessions file may say idle behind the hook that tells a prompt."""
 ENDED_SECONDS = 0.3
 """How long the end's hook may come behind the sessions file's idle: the listener is busy too."""
+HOOK_SECONDS = 2.0
+"""How long the hook of a dialog may come before or after it."""
 KINDS = {"AskUserQuestion": "waiting_question", "ExitPlanMode": "waiting_plan"}
 ASKING = frozenset({"waiting_permission", "waiting_question", "waiting_plan"})
 WORKING = frozenset({"working", "retrying"})
 BACKGROUND = frozenset({"waiting_background"})
+DONE = frozenset({"idle", "stopped", "failed"})
 STARTING = frozenset({"starting", "queued", "running"})
 """A task that runs has no activity yet for a moment."""
 BLOCKED = frozenset({"blocked"})
@@ -136,6 +139,7 @@ class _Truth:
             | {hook.at for hook in seen.hooks}
             | {deed.at for deed in seen.deeds}
         )
+        cuts |= {status.at + HOOK_SECONDS for status in seen.statuses if status.word == "waiting"}
         ranges = (*self._preludes, *self._dialogs, *((since, until) for since, until, _ in self._asks))
         cuts |= {time for each in ranges for time in each}
         cuts |= {time for request in seen.requests for time in (request.at, request.until)}
@@ -161,7 +165,7 @@ class _Truth:
         if status is not None and status.word == "waiting" and status.waiting_for == "dialog open":
             return BLOCKED, "a dialog is open"
         if status is not None and status.word == "waiting" and not self._is_answered(status, time):
-            return ASKING, "it waits"
+            return self._waiting(status, time)
         if self._is_working(time, status):
             return (WORKING | BACKGROUND if self._has_background(time) else WORKING), "Claude works"
         if status is not None and status.word == "shell":
@@ -170,6 +174,15 @@ class _Truth:
 
     def _status(self, time: float) -> Status | None:
         return _last(status for status in self._seen.statuses if status.at <= time)
+
+    def _waiting(self, status: Status, time: float) -> tuple[frozenset[str], str]:
+        """Tell a dialog by whether a hook asks too, which may come a moment before or after it."""
+        near = (abs(hook.at - status.at) for hook in self._seen.hooks if hook.name == "PermissionRequest")
+        if min(near, default=HOOK_SECONDS) < HOOK_SECONDS:
+            return ASKING, "it waits"
+        if time < status.at + HOOK_SECONDS:
+            return ASKING | BLOCKED, "it waits"
+        return BLOCKED, "a dialog is open that no hook tells of"
 
     def _is_answered(self, status: Status, time: float) -> bool:
         """Tell whether a hook has shown the end of what the sessions file still says it waits for."""
@@ -193,6 +206,8 @@ class _Truth:
         asked_at = max((request.at for request in self._seen.requests if request.at <= time), default=0.0)
         if (changed_at := _session_changed_at(before)) is not None and changed_at > asked_at:
             return frozenset({"idle"}), "the conversation is new"
+        if not self._has_worked(before):
+            return DONE, "a command is over"
         until = min((status.at for status in self._seen.statuses if status.at > time), default=time + ENDED_SECONDS)
         ends = [
             ENDINGS[hook.name]
@@ -202,6 +217,13 @@ class _Truth:
             and asked_at <= hook.at <= min(until, time + ENDED_SECONDS)
         ]
         return frozenset({ends[-1] if ends else "stopped"}), "the turn is over"
+
+    def _has_worked(self, statuses: Sequence[Status]) -> bool:
+        """Tell whether there was a prompt since the sessions file last said busy; some commands say it too."""
+        begun = [after.at for before, after in pairwise(statuses) if (before.word, after.word) == ("idle", "busy")]
+        began_at = max(begun, default=0.0)
+        prompted = [hook.at for hook in self._seen.hooks if hook.name == "UserPromptSubmit"]
+        return any(at >= began_at - PRELUDE_SECONDS for at in (*prompted, *(each.at for each in self._seen.requests)))
 
 
 def _asks(observed: Observed) -> Iterator[tuple[float, float, str]]:

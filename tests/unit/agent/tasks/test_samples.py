@@ -37,7 +37,7 @@ FLOWS: dict[str, list[Activity]] = {
     "allowed": [STARTING, IDLE, WORKING, ASKED, WORKING, IDLE],
     "denied": [STARTING, IDLE, WORKING, ASKED, WORKING, IDLE],
     "allowed_in_terminal": [STARTING, IDLE, WORKING, ASKED, WORKING, IDLE],
-    "refused_in_terminal": [STARTING, IDLE, WORKING, ASKED, WORKING, Activity.STOPPED],
+    "refused_in_terminal": [STARTING, IDLE, WORKING, ASKED, Activity.STOPPED],
     "parallel": [STARTING, IDLE, WORKING, ASKED, WORKING, ASKED, WORKING, IDLE],
     "question": [STARTING, IDLE, WORKING, Activity.WAITING_QUESTION, WORKING, IDLE],
     "plan": [STARTING, WORKING, Activity.WAITING_PLAN, WORKING, ASKED, WORKING, IDLE],
