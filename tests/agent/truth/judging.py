@@ -79,7 +79,7 @@ class Verdict:
     """What came of a comparison.
 
     Attributes:
-        unknowns: The reports `unknown`, as seconds and explanation; a lie where there is no explanation.
+        unknowns: The reports `unknown`, as seconds and explanation; without one it is a lie.
     """
 
     lies: list[Lie] = field(default_factory=list)
@@ -105,9 +105,6 @@ def _places(spans: Sequence[Span], samples: Sequence[Sample]) -> Iterator[int | 
     """Yield which span each report tells of: the earliest that isn't before the last one's; None for a lie."""
     place = 0
     for sample in samples:
-        if sample.word == "unknown" and sample.detail:
-            yield place
-            continue
         found = next((number for number in range(place, len(spans)) if _tells(sample, spans[number])), None)
         place = place if found is None else found
         yield found
@@ -115,7 +112,8 @@ def _places(spans: Sequence[Span], samples: Sequence[Sample]) -> Iterator[int | 
 
 def _tells(sample: Sample, span: Span) -> bool:
     is_near = span.until > sample.asked_at - LAG_SECONDS and span.since < sample.answered_at + EARLY_SECONDS
-    return is_near and span.allows(sample.word)
+    is_explained = sample.word != "unknown" or bool(sample.detail)
+    return is_near and is_explained and span.allows(sample.word)
 
 
 def _lies(spans: Sequence[Span], samples: Sequence[Sample], places: Sequence[int | None]) -> list[Lie]:

@@ -25,7 +25,9 @@ DONE = frozenset({"idle", "stopped", "failed"})
 STARTING = frozenset({"starting", "queued", "running"})
 """A task that runs has no activity yet for a moment."""
 BLOCKED = frozenset({"blocked"})
-ENDED_BY_ITSELF = frozenset({"interrupted", "completed", "error"})
+ENDED = frozenset({"interrupted", "completed", "error", "unknown"})
+KILLED = frozenset({"killed", "unknown"})
+"""What the session did is unknown until what it left behind has been ended too."""
 ENDS_OF_ASKING = frozenset(
     {"PostToolUse", "PostToolUseFailure", "PostToolBatch", "Stop", "StopFailure", "SubagentStop"}
 )
@@ -148,7 +150,7 @@ class _Truth:
     def at(self, time: float) -> tuple[frozenset[str], str]:
         """Return the true words and what was so."""
         if self._seen.gone_at is not None and time >= self._seen.gone_at:
-            return (ENDED_BY_ITSELF if self._deleted_at is None else frozenset({"killed"})), "the process is gone"
+            return (ENDED if self._deleted_at is None else KILLED), "the process is gone"
         if self._deleted_at is not None and time >= self._deleted_at:
             return frozenset(), "it is being ended"
         if time < self._begun_at:
@@ -206,7 +208,7 @@ class _Truth:
         asked_at = max((request.at for request in self._seen.requests if request.at <= time), default=0.0)
         if (changed_at := _session_changed_at(before)) is not None and changed_at > asked_at:
             return frozenset({"idle"}), "the conversation is new"
-        if not self._has_worked(before):
+        if not self._has_worked(before, time):
             return DONE, "a command is over"
         until = min((status.at for status in self._seen.statuses if status.at > time), default=time + ENDED_SECONDS)
         ends = [
@@ -218,12 +220,13 @@ class _Truth:
         ]
         return frozenset({ends[-1] if ends else "stopped"}), "the turn is over"
 
-    def _has_worked(self, statuses: Sequence[Status]) -> bool:
+    def _has_worked(self, statuses: Sequence[Status], time: float) -> bool:
         """Tell whether there was a prompt since the sessions file last said busy; some commands say it too."""
         begun = [after.at for before, after in pairwise(statuses) if (before.word, after.word) == ("idle", "busy")]
         began_at = max(begun, default=0.0)
         prompted = [hook.at for hook in self._seen.hooks if hook.name == "UserPromptSubmit"]
-        return any(at >= began_at - PRELUDE_SECONDS for at in (*prompted, *(each.at for each in self._seen.requests)))
+        asked = [request.at for request in self._seen.requests]
+        return any(began_at - PRELUDE_SECONDS <= at <= time for at in (*prompted, *asked))
 
 
 def _asks(observed: Observed) -> Iterator[tuple[float, float, str]]:

@@ -53,6 +53,27 @@ CASES: Cases = {
         ],
         [(2400, "waiting_permission"), (2600, "working")],
     ),
+    "a dialog that Esc closes is waited for until it is sure that the turn is over": (
+        [
+            *BUSY,
+            tool(1000, command="touch x"),
+            ask(1040, command="touch x"),
+            status(1071, "waiting", "permission prompt"),
+            status(2060, "idle"),
+            withdraw(2070),
+        ],
+        [(2050, "waiting_permission"), (2100, "waiting_permission"), (2500, "waiting_permission"), (2700, "stopped")],
+    ),
+    "a dialog that Esc closes goes on to the message that was queued": (
+        [
+            *BUSY,
+            ask(1040, command="touch x"),
+            status(1071, "waiting", "permission prompt"),
+            status(2060, "idle"),
+            status(2080, "busy"),
+        ],
+        [(2070, "waiting_permission"), (2100, "working")],
+    ),
     "one terminal No ends the whole turn": (
         [
             *BUSY,

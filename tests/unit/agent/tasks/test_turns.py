@@ -160,6 +160,18 @@ CASES: Cases = {
         [*BUSY, status(2110, "idle"), line(2300, "InterruptMarked", happened=2050)],
         [(2200, "working"), (2700, "stopped")],
     ),
+    "an interruption that the transcript marks behind the idle is told no later": (
+        [*BUSY, status(2110, "idle"), line(2300, "InterruptMarked", happened=2210, for_tool_use=False)],
+        [(2500, "working"), (2700, "stopped")],
+    ),
+    "an idle from before the turn says nothing of an interruption": (
+        [*DONE, prompt(3000, "p2"), line(3300, "InterruptMarked", for_tool_use=False)],
+        [(3100, "working"), (4000, "working"), (5500, "stopped")],
+    ),
+    "an API error is a failure also when its hook comes behind the idle": (
+        [*BUSY, status(2000, "idle"), fail(2200)],
+        [(2100, "working"), (2300, "working"), (2700, "failed")],
+    ),
     "Esc before the first byte leaves nothing in the transcript": (
         [*BUSY, status(1600, "idle")],
         [(1800, "working"), (2200, "stopped")],
