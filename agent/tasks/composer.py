@@ -16,6 +16,8 @@ PASTE_SECONDS = 3.0
 """100 kB show up in the composer within 215 ms (measured)."""
 LEAVE_SECONDS = 10.0
 """A text that Enter has sent is still shown for as long as a busy Claude doesn't draw."""
+DRAFT_SECONDS = 0.5
+"""A screen that is just drawn anew may show for a moment what isn't in the composer any more."""
 LOOK_SECONDS = 0.05
 MOST_LINES = 20
 QUIET = frozenset({Activity.IDLE, Activity.STOPPED, Activity.FAILED})
@@ -89,6 +91,8 @@ class Composer:
         if self._is_leaving:
             self._is_leaving = not await until(self._is_left, LEAVE_SECONDS)
         draft = await self.text()
+        if draft and await until(self._is_empty, DRAFT_SECONDS):
+            return
         if draft:
             self.note_taken_back(draft)
             await self._clear(draft)

@@ -47,12 +47,10 @@ class Driver:
 
     def play(self, played: Script) -> None:
         """Play all stages and end the task."""
-        folder = self._agent.home / f"script-{played.number}"
-        folder.mkdir()
         for number, stage in enumerate(played.stages):
             if number == 0:
                 self.launched_at = time.time()
-                body = {"workdir": str(folder), "permission_mode": played.mode, "name": str(played)[:200]}
+                body = {"permission_mode": played.mode, "name": str(played)[:200]}
                 self.task_id = self._agent.create(*stage.steps, **body)
             elif stage.steps:
                 self._requests = self._asked()
@@ -85,14 +83,10 @@ class Driver:
             "settle": lambda: self._settle(stage),
             "take back": self._take_back,
             "until asked": self._until_asked,
-            "until file": lambda: self._until((self._agent.home / self._folder / argument).exists, f"{argument}"),
+            "until file": lambda: self._until((self._agent.home / argument).exists, argument),
             "until queued": self._until_queued,
         }
         deeds[act.verb]()
-
-    @property
-    def _folder(self) -> str:
-        return str(self._agent.get(self.task_id)["workdir"])
 
     def _until(self, probe: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
         try:

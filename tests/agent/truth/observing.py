@@ -33,6 +33,7 @@ EVENTS = (
     "SubagentStop",
     "Stop",
     "StopFailure",
+    "PreCompact",
     "PostCompact",
 )
 TURNS = frozenset({"turn", "compaction"})

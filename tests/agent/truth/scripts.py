@@ -65,19 +65,21 @@ ASKED = Act("until asked")
 
 
 class Writer:
-    """Invents stages.
+    """Invents the stages of one script.
 
     Args:
-        chance: Where everything random comes from.
+        seed: What everything random comes from, together with the number.
+        number: Of the script.
     """
 
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
+    def __init__(self, seed: int, number: int) -> None:
+        self._chance = random.Random(f"{seed}.{number}")
+        self._number = number
         self._files = 0
 
-    def script(self, number: int) -> Script:
+    def script(self) -> Script:
         """Write a script; the number chooses its first stage, so that some scripts in a row have them all."""
-        first = FIRST[number % len(FIRST)]
+        first = FIRST[self._number % len(FIRST)]
         stages = [first(self)]
         if stages[0].name in ("plan deny", "plan escape"):
             stages.append(self.unhooked())
@@ -85,11 +87,11 @@ class Writer:
             stages += [self._chance.choice(MIDDLE)(self) for _ in range(self._chance.randint(*STAGES) - 1)]
             if self._chance.random() < 1 / 4:
                 stages.append(self._chance.choice(LAST)(self))
-        return Script(number, "plan" if first is Writer.plan else "default", tuple(stages))
+        return Script(self._number, "plan" if first is Writer.plan else "default", tuple(stages))
 
     def _file(self) -> str:
         self._files += 1
-        return f"file-{self._files}"
+        return f"file-{self._number}-{self._files}"
 
     def _seconds(self, least: float, most: float) -> float:
         return round(self._chance.uniform(least, most), 2)
@@ -290,4 +292,4 @@ FIRST = (*dict.fromkeys(stage for stage in MIDDLE if stage not in UNSAID), Write
 
 def write(seed: int, count: int) -> list[Script]:
     """Write that many scripts, the same for the same seed."""
-    return [Writer(random.Random(f"{seed}.{number}")).script(number) for number in range(count)]
+    return [Writer(seed, number).script() for number in range(count)]

@@ -31,6 +31,7 @@ KILLED = frozenset({"killed", "unknown"})
 ENDS_OF_ASKING = frozenset(
     {"PostToolUse", "PostToolUseFailure", "PostToolBatch", "Stop", "StopFailure", "SubagentStop"}
 )
+BEGINNINGS = frozenset({"UserPromptSubmit", "PreCompact"})
 ENDINGS = {"Stop": "idle", "PostCompact": "idle", "StopFailure": "failed"}
 DeedName = Literal["answer", "dialog", "dialog over", "delete"]
 Value = TypeVar("Value")
@@ -222,11 +223,11 @@ class _Truth:
 
     def _has_worked(self, statuses: Sequence[Status], time: float) -> bool:
         """Tell whether there was a prompt since the sessions file last said busy; some commands say it too."""
-        begun = [after.at for before, after in pairwise(statuses) if (before.word, after.word) == ("idle", "busy")]
-        began_at = max(begun, default=0.0)
+        rests = [before.at for before, after in pairwise(statuses) if (before.word, after.word) == ("idle", "busy")]
+        rested_at = max(rests, default=0.0)
         prompted = [hook.at for hook in self._seen.hooks if hook.name == "UserPromptSubmit"]
         asked = [request.at for request in self._seen.requests]
-        return any(began_at - PRELUDE_SECONDS <= at <= time for at in (*prompted, *asked))
+        return any(rested_at < at <= time for at in (*prompted, *asked))
 
 
 def _asks(observed: Observed) -> Iterator[tuple[float, float, str]]:
@@ -261,9 +262,9 @@ def _status_end(observed: Observed, asked_at: float) -> float:
 
 
 def _preludes(observed: Observed) -> Iterator[tuple[float, float]]:
-    """Yield the times between a prompt's hook and the sessions file that says busy."""
+    """Yield the times between the hook of a beginning and the sessions file that says busy."""
     for hook in observed.hooks:
-        if hook.name != "UserPromptSubmit":
+        if hook.name not in BEGINNINGS:
             continue
         before = _last(status for status in observed.statuses if status.at <= hook.at)
         after = next((status for status in observed.statuses if status.at > hook.at), None)
