@@ -26,6 +26,7 @@ from agent.tasks.facts import (
     End,
     Ending,
     Facts,
+    Request,
     Tool,
 )
 from agent.tasks.requests import AGENT_TOOLS
@@ -89,12 +90,20 @@ def _may_be_over(facts: Facts) -> bool:
 
 
 def _asked(facts: Facts) -> Conclusion | None:
-    requests = facts.open_requests
+    requests = [request for request in facts.open_requests if not _is_out_of_hand(request)]
     if not requests:
         return None
     first = requests[0]
     detail = words.several(words.call(first.tool_name, first.tool_input), len(requests))
     return Conclusion(WAITING[first.kind], Source.HOOK, detail, since=first.opened_at)
+
+
+def _is_out_of_hand(request: Request) -> bool:
+    """Tell whether a subagent's request is answered, whose dialog nothing but the hook has shown.
+
+    That its tool runs is told only when the tool ends.
+    """
+    return request.answered_at is not None and request.agent_id is not None and not request.has_dialog
 
 
 def _waiting(facts: Facts) -> Conclusion | None:

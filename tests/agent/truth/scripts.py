@@ -159,7 +159,7 @@ class Writer:
     # Work beside the conversation
 
     def subagent(self) -> Stage:
-        _, tool = self._tool(self._seconds(0.1, 1))
+        _, tool = self._tool(self._chance.choice((0.1, 1, 4)))
         how = self._chance.choice(("allow", "deny"))
         agent = {"agent": ["Looking.", {"wait": self._seconds(0, 1)}, tool, "Found."], "description": "Look around"}
         acts = (Act("answer", how), SETTLE)

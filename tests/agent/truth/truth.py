@@ -17,6 +17,8 @@ ENDED_SECONDS = 0.3
 """How long the end's hook may come behind the sessions file's idle: the listener is busy too."""
 HOOK_SECONDS = 2.0
 """How long the hook of a dialog may come before or after it."""
+TAKEN_SECONDS = 1.0
+"""How long it may take until an answer has reached Claude; of a subagent's nothing shows it."""
 KINDS = {"AskUserQuestion": "waiting_question", "ExitPlanMode": "waiting_plan"}
 ASKING = frozenset({"waiting_permission", "waiting_question", "waiting_plan"})
 WORKING = frozenset({"working", "retrying"})
@@ -143,7 +145,8 @@ class _Truth:
             | {deed.at for deed in seen.deeds}
         )
         cuts |= {status.at + HOOK_SECONDS for status in seen.statuses if status.word == "waiting"}
-        ranges = (*self._preludes, *self._dialogs, *((since, until) for since, until, _ in self._asks))
+        cuts |= {ask.answered_at for ask in self._asks}
+        ranges = (*self._preludes, *self._dialogs, *((ask.since, ask.until) for ask in self._asks))
         cuts |= {time for each in ranges for time in each}
         cuts |= {time for request in seen.requests for time in (request.at, request.until)}
         return sorted(cut for cut in cuts if cut is not None and seen.launched_at <= cut <= seen.until)
@@ -159,10 +162,13 @@ class _Truth:
         return self._conversation(time)
 
     def _conversation(self, time: float) -> tuple[frozenset[str], str]:
-        asked = frozenset(kind for since, until, kind in self._asks if since <= time < until)
+        asks = [ask for ask in self._asks if ask.since <= time < ask.until]
+        asked = frozenset(ask.kind for ask in asks)
         status = self._status(time)
-        if asked:
+        if any(time < ask.answered_at for ask in asks):
             return asked, "somebody is asked"
+        if asks:
+            return asked | WORKING | BACKGROUND, "an answer is taken"
         if _within(self._dialogs, time):
             return BLOCKED, "a dialog is open"
         if status is not None and status.word == "waiting" and status.waiting_for == "dialog open":
@@ -230,18 +236,28 @@ class _Truth:
         return any(rested_at < at <= time for at in (*prompted, *asked))
 
 
-def _asks(observed: Observed) -> Iterator[tuple[float, float, str]]:
-    """Yield from when until when somebody is asked for what; an answer is one to the oldest that is open."""
+@dataclass(frozen=True)
+class _Ask:
+    """A request to a person; Claude takes the answer a moment after it was given."""
+
+    since: float
+    answered_at: float
+    until: float
+    kind: str
+
+
+def _asks(observed: Observed) -> Iterator[_Ask]:
+    """Yield what somebody is asked for; an answer is one to the oldest request that is open."""
     answers = [deed.at for deed in observed.deeds if deed.name == "answer"]
     for hook in observed.hooks:
         if hook.name != "PermissionRequest":
             continue
         until = min(_hook_end(observed, hook), _status_end(observed, hook.at))
-        answer = next((at for at in answers if hook.at <= at < until), None)
-        if answer is not None:
-            answers.remove(answer)
-            until = answer
-        yield hook.at, until, KINDS.get(hook.tool_name, "waiting_permission")
+        answered_at = next((at for at in answers if hook.at <= at < until), None)
+        if answered_at is not None:
+            answers.remove(answered_at)
+            until = min(until, answered_at + TAKEN_SECONDS)
+        yield _Ask(hook.at, answered_at or until, until, KINDS.get(hook.tool_name, "waiting_permission"))
 
 
 def _hook_end(observed: Observed, asked: Hook) -> float:

@@ -74,6 +74,18 @@ CASES: Cases = {
         ],
         [(2070, "waiting_permission"), (2100, "working")],
     ),
+    "a subagent whose request was answered works, however long its tool runs": (
+        [
+            *BUSY,
+            tool(900, "c0", "Agent"),
+            line(950, "SubagentStarted", agent_id="a1", agent_type="general-purpose"),
+            tool(1000, "c1", agent="a1", command="sleep 60"),
+            ask(1040, agent="a1", command="sleep 60"),
+            answer(2000),
+            tool_end(62000, "c1", agent="a1"),
+        ],
+        [(1900, "waiting_permission"), (2050, "working"), (30000, "working"), (62100, "working")],
+    ),
     "one terminal No ends the whole turn": (
         [
             *BUSY,

@@ -12,7 +12,7 @@ import pytest
 
 from agent.claude.evidence import PermissionAnswered, PermissionRequested, PermissionWithdrawn, StatusSeen
 from agent.tasks import state as states
-from agent.tasks.state import State
+from agent.tasks.state import Request, State
 from tests.unit.agent.tasks.timelines import Shown, Timeline, lines, load, play
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -95,11 +95,16 @@ def test_a_request_is_shown_at_once_until_it_is_answered(file: Path) -> None:
         seen = [
             (moment, state.activity)
             for moment, state in states_between
-            if any(request.is_open for request in state.requests if request.request_id == request_id)
+            if any(is_waited_for(request) for request in state.requests if request.request_id == request_id)
         ]
         assert seen, f"{request_id} was never open"
         assert seen[0][0] == at
         assert all(activity.value.startswith("waiting_") for _, activity in seen)
+
+
+def is_waited_for(request: Request) -> bool:
+    """Tell whether somebody is; of a subagent's request nothing but the answer shows the end."""
+    return request.is_open and not (request.agent_id is not None and request.answered_at is not None)
 
 
 @every_file

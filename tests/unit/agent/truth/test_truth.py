@@ -61,7 +61,8 @@ def test_somebody_is_asked_from_the_hook_until_the_answer() -> None:
     )
     assert told(asked)[2:4] == [(3, "waiting_permission"), (4, "retrying|working")]
     answered = replace(asked, deeds=[Deed(3.5, "answer")])
-    assert told(answered)[2:4] == [(3, "waiting_permission"), (3.5, "waiting_permission|waiting_plan|waiting_question")]
+    taken = "retrying|waiting_background|waiting_permission|working"
+    assert told(answered)[2:5] == [(3, "waiting_permission"), (3.5, taken), (4, "retrying|working")]
 
 
 def test_a_subagent_asks_while_the_sessions_file_says_busy() -> None:
@@ -85,6 +86,21 @@ def test_a_subagent_asks_while_the_sessions_file_says_busy() -> None:
         (4.5, "retrying|working"),
         (5, "idle"),
     ]
+
+
+def test_a_subagents_answer_is_taken_within_a_second() -> None:
+    asked = replace(
+        TURN,
+        hooks=[
+            TURN.hooks[0],
+            Hook(2.5, "PermissionRequest", agent_id="a", tool_name="Bash"),
+            Hook(4.5, "PostToolUse", agent_id="a"),
+            TURN.hooks[1],
+        ],
+        deeds=[Deed(3, "answer")],
+    )
+    taken = "retrying|waiting_background|waiting_permission|working"
+    assert told(asked)[2:5] == [(2.5, "waiting_permission"), (3, taken), (4, "retrying|working")]
 
 
 def test_a_shell_in_the_background_is_waited_for() -> None:
