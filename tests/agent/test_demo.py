@@ -25,11 +25,15 @@ def cli(tmp_path: Path) -> Iterator[LocalCli]:
     local.end()
 
 
-def test_once_tells_each_step_and_leaves_no_process(cli: LocalCli) -> None:
+@pytest.mark.parametrize("version", claude.VERSIONS)
+def test_once_tells_each_step_and_leaves_no_process(cli: LocalCli, version: str) -> None:
+    (cli.directory / "bin").mkdir()
+    (cli.directory / "bin" / "claude").symlink_to(claude.program(version))
     done = cli.run("demo", "--once")
     assert done.returncode == 0, done.stdout + done.stderr
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert names == ["model", "workspace", "dashboard", "task", "asked", "allowed", "written", "idle", "usage", "ended"]
+    assert f"Claude Code {version}" in done.stdout
     assert "scripted model" in done.stderr
     assert cli.left() == {}
     (file,) = (cli.data / "demo").glob("*/home/project/hello.txt")
