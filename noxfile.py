@@ -120,6 +120,13 @@ def image(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False)
+def pictures(session: nox.Session) -> None:
+    """Take the README's picture of the dashboard anew."""
+    environment(session)
+    run(session, "python", "-m", "tests.agent.pictures")
+
+
+@nox.session(venv_backend="none", default=False)
 def golden(session: nox.Session) -> None:
     """Rewrite every generated file; look at the difference before you commit it."""
     environment(session)
