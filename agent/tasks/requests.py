@@ -191,9 +191,14 @@ def _went_on(facts: Facts, request: Request) -> bool:
 
 
 def turn_ended(facts: Facts, at: float, agent_id: str | None = None) -> Facts:
-    """Close what a turn or subagent had asked for and whose answer was missed."""
+    """Close what a turn or subagent had asked for and whose answer was missed.
+
+    Whose answer a tool ran by that has just ended, the transcript tells, which is written behind the turn's end.
+    """
 
     def close(request: Request) -> Request:
+        if request.answered_at is not None and request.ended_at is not None:
+            return request
         outcome: Outcome = "terminal" if request.answered_at is None else "applied"
         return _over(request, outcome, at, request.decision)
 

@@ -183,16 +183,23 @@ def run(tasks: TaskAgent, task_id: str, race: Race) -> str:
 def has_hook_decision(tasks: TaskAgent, task_id: str, command: str) -> bool:
     """Tell by Claude's own transcript whether the answer of the hook counted."""
     (file,) = tasks.home.glob(f".claude/projects/*/{tasks.get(task_id)['session_id']}.jsonl")
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
-    blocks = [
-        block
-        for line in lines
-        if line["type"] == "assistant"
-        for block in line["message"]["content"]
-        if block["type"] == "tool_use" and block["input"].get("command") == command
-    ]
-    (tool_use_id,) = {block["id"] for block in blocks}
-    decided = [line["attachment"] for line in lines if line["type"] == "attachment"]
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in file.read_text().split("\n")[:-1]]
+
+    def blocks(kind: str) -> list[dict[str, Any]]:
+        contents = [line["message"]["content"] for line in lines() if line["type"] in ("assistant", "user")]
+        return [each for content in contents if isinstance(content, list) for each in content if each["type"] == kind]
+
+    (tool_use_id,) = {each["id"] for each in blocks("tool_use") if each["input"].get("command") == command}
+    # The decision stands before the result.
+    wait_until(
+        lambda: tool_use_id in [each["tool_use_id"] for each in blocks("tool_result")],
+        what="the result is in the transcript",
+        seconds=20,
+        every=0.05,
+    )
+    decided = [line["attachment"] for line in lines() if line["type"] == "attachment"]
     return any(each["type"] == "hook_permission_decision" and each["toolUseID"] == tool_use_id for each in decided)
 
 

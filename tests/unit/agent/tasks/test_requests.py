@@ -14,6 +14,7 @@ from tests.unit.agent.tasks.steps import (
     final,
     line,
     status,
+    stop,
     tool,
     tool_end,
     withdraw,
@@ -43,6 +44,21 @@ OUTCOMES: dict[str, tuple[list[At], tuple[str | None, str | None]]] = {
     "its result is there, and no word of our answer": (
         [answer(2000), tool_end(2085), line(2300, "ToolResultLine", tool_use_id="c1")],
         ("terminal", "allow"),
+    ),
+    "somebody was faster with the same yes, and the turn ended before the transcript told it": (
+        [
+            answer(2000),
+            tool_end(2085),
+            batch(2090, "c1"),
+            stop(2150),
+            status(2180, "idle"),
+            line(2300, "ToolResultLine", tool_use_id="c1", happened=2090),
+        ],
+        ("terminal", "allow"),
+    ),
+    "the turn ended before the transcript told that our answer counted": (
+        [answer(2000), tool_end(2085), stop(2150), status(2180, "idle"), decided(2300, happened=2080)],
+        ("applied", "allow"),
     ),
     "somebody interrupted the tool that we allowed": (
         [
