@@ -222,7 +222,8 @@ def status_seen(facts: Facts, before: StatusSeen | None, seen: StatusSeen) -> Fa
         return facts
 
     def close(request: Request) -> Request:
-        if request.answered_at is not None:
+        # A dialog that was gone before our answer was handed over was answered by somebody else.
+        if request.answered_at is not None and request.answered_at <= seen.at:
             return replace(request, closed_at=seen.at)
         if seen.status == "busy":
             return _over(request, "terminal", seen.at, None)

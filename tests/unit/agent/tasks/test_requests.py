@@ -45,6 +45,14 @@ OUTCOMES: dict[str, tuple[list[At], tuple[str | None, str | None]]] = {
         [answer(2000), tool_end(2085), line(2300, "ToolResultLine", tool_use_id="c1")],
         ("terminal", "allow"),
     ),
+    "somebody was faster with the same yes: the dialog was gone before our answer": (
+        [answer(2000), status(2030, "busy", changed=1980)],
+        ("terminal", None),
+    ),
+    "somebody was faster with a no: the turn was over before our answer": (
+        [answer(2000), status(2030, "idle", changed=1980)],
+        ("withdrawn", "deny"),
+    ),
     "somebody was faster with the same yes, and the turn ended before the transcript told it": (
         [
             answer(2000),
