@@ -42,10 +42,10 @@ DIALOG_SECONDS = 1.0
 machine within 900 ms, so a dialog without a request isn't known to be one before."""
 STALE_SECONDS = 2.0
 """A request whose dialog isn't there after so long was answered while nobody watched."""
-CONFIRM_SECONDS = 1.0
-"""The transcript tells whose answer counted: after a tool has ended within 130 ms, on a busy machine within 1 s;
-of a tool that goes on running, only when it ends."""
-CONFIRM_ENDED_SECONDS = 2.0
+CONFIRM_SECONDS = 3.0
+"""The transcript tells whose answer counted: after a tool has ended within 130 ms, on a busy machine within 2 s;
+of a tool that goes on running, only when it ends, and nobody waits for that."""
+CONFIRM_ENDED_SECONDS = 5.0
 QUEUE_SECONDS = 3.0
 """What waits inside Claude is taken 80 ms after the turn's end, on a busy machine within 700 ms."""
 ANNOUNCED_SECONDS = 2.0

@@ -91,7 +91,7 @@ OUTCOMES: dict[str, tuple[list[At], tuple[str | None, str | None]]] = {
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_a_request_gets_its_outcome(name: str) -> None:
     steps, expected = OUTCOMES[name]
-    assert outcomes(*ASKED, *steps, until=6000) == [expected]
+    assert outcomes(*ASKED, *steps, until=8000) == [expected]
 
 
 def test_requests_are_joined_with_their_own_calls() -> None:
