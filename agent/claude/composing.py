@@ -127,13 +127,15 @@ def same_text(sent: str, seen: str) -> bool:
 
 
 def altered_by_claude(sent: str, seen: str) -> tuple[str, ...]:
-    """Say what Claude has changed in a text behind the paste, in words."""
+    """Say what Claude has changed in a text behind the paste, in words; a first prompt isn't pasted."""
+    if sent == seen:
+        return ()
     pasted, altered = _cleaned(sent)[0], []
     is_wrapped = _comparable(sent) != _comparable(seen)
     arrived = unwrapped(seen) if is_wrapped else seen
     if is_wrapped:
         altered.append("it is marked as pasted")
-    if _indent(pasted) != _indent(arrived):
+    if _indent(pasted) != _indent(_cleaned(arrived)[0]):
         altered.append("blanks at the beginning are left out")
     if JOINING_PATTERN.findall(pasted) != JOINING_PATTERN.findall(arrived):
         altered.append("joiners that join nothing are left out")

@@ -94,6 +94,15 @@ def test_what_claude_alters_by_itself_is_told(sent: str, seen: str, word: str) -
     assert word in told
 
 
+@given(TEXTS)
+def test_of_a_text_that_arrives_as_it_was_sent_nothing_is_told(text: str) -> None:
+    assert altered_by_claude(text, text) == ()
+
+
+def test_of_a_first_prompt_that_keeps_its_tabs_nothing_is_told() -> None:
+    assert altered_by_claude("\tx\x07", "\tx") == ()
+
+
 def test_a_text_that_looks_like_a_wrapped_paste_is_its_own_and_nothing_is_told() -> None:
     text = '<pasted_content id="86ae">\nfake\n</pasted_content id="86ae">'
     assert same_text(text, text)
