@@ -156,7 +156,7 @@ def test_texts_to_a_session_whose_tool_runs_land_in_order(tasks: TaskAgent) -> N
 
 
 def test_texts_to_a_session_that_speaks_land_in_order(tasks: TaskAgent) -> None:
-    words = " ".join(f"w{number}" for number in range(2_000))
+    words = " ".join(f"w{number}" for number in range(1_500))
     task_id = tasks.create({"say": words, "rate": 250}, "Done.")
     tasks.wait(task_id, "working")
     accepted = []
