@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.access.headers import collect
 from agent.answers import EXCEPTION_HANDLERS, error_answer
@@ -89,6 +89,27 @@ class LoopbackGuard:
         await (self._app if error is None else error_answer(error))(scope, receive, send)
 
 
+class OneAnswer:
+    """Ends each connection with its answer.
+
+    Claude would use it again, perhaps in the moment in which the server closes it for having been idle, and doesn't
+    send such a hook a second time: a Stop would be lost.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request and say that nothing follows on the connection."""
+
+        async def send_last(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            await send(message)
+
+        await self._app(scope, receive, send_last)
+
+
 def _refusal(scope: Scope) -> AgentError | None:
     headers = collect(scope["headers"])
     # The port that was really reached, as the socket has it.
@@ -130,7 +151,9 @@ def hook_app(sink: HookSink) -> Starlette:
         Route("/hooks/{key}/withdrawn", withdrawn, methods=["POST"]),
     ]
     handlers: Mapping[Any, Any] = {**EXCEPTION_HANDLERS, ClientDisconnect: _on_disconnect}
-    app = Starlette(routes=routes, middleware=[Middleware(LoopbackGuard)], exception_handlers=handlers)
+    app = Starlette(
+        routes=routes, middleware=[Middleware(OneAnswer), Middleware(LoopbackGuard)], exception_handlers=handlers
+    )
     app.router.redirect_slashes = False
     return app
 

@@ -101,6 +101,12 @@ def test_an_event_is_answered_at_once_with_nothing_to_do(shared: HookRig) -> Non
     assert (answer.status, answer.json()) == (200, {})
 
 
+@pytest.mark.parametrize("path", [f"/hooks/{KEY}/event", "/hooks/wrong/event"])
+def test_no_connection_is_kept_that_could_break_under_the_next_hook(shared: HookRig, path: str) -> None:
+    answer = shared.post(path, {"hook_event_name": "Stop"})
+    assert answer.header("Connection") == "close"
+
+
 def test_a_bug_of_ours_is_told_to_the_log_and_not_to_claude(shared: HookRig) -> None:
     answer = shared.post(f"/hooks/{KEY}/event", {"fail": True})
     assert (answer.status, answer.json()["code"]) == (500, "internal")
