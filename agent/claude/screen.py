@@ -78,7 +78,11 @@ def composer(text: str) -> str | None:
     first = unstyled(between[0]).lstrip()[1:].lstrip("\u00a0 ")
     if _is_choice(first):
         return None
-    written = "\n".join(_written(line) for line in between)
+    # tmux tells a style once, also where it goes on over the ends of lines.
+    style = _style_behind(lines[: rules[-2] + 1], _Style())
+    written = "\n".join(
+        _written(line, _style_behind(between[:number], style)) for number, line in enumerate(between)
+    )
     mark = unstyled(between[0]).lstrip()[0]
     draft = written.replace("\u00a0", " ").strip().removeprefix(mark).strip()
     return f"!{draft}" if mark == "!" else draft
@@ -93,9 +97,16 @@ def unstyled(text: str) -> str:
     return OTHER_ESCAPE_PATTERN.sub("", STYLE_PATTERN.sub("", text))
 
 
-def _written(line: str) -> str:
+def _style_behind(lines: list[str], style: _Style) -> _Style:
+    for line in lines:
+        for change in STYLE_PATTERN.finditer(line):
+            style = style.after(change[1])
+    return style
+
+
+def _written(line: str, style: _Style) -> str:
     """Return what of a line isn't grey; the cursor's cell on a grey hint belongs to the hint."""
-    style, position = _Style(), 0
+    position = 0
     pieces: list[tuple[str, _Style]] = []
     for change in STYLE_PATTERN.finditer(line):
         pieces.append((unstyled(line[position : change.start()]), style))

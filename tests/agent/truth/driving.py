@@ -178,7 +178,7 @@ class Driver:
 
     def _erase(self) -> None:
         def is_erased() -> bool:
-            self._keys("C-u")
+            self._keys("C-e", "C-u")
             time.sleep(ENTER_SECONDS)
             return not self._draft()
 

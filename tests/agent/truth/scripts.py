@@ -99,7 +99,7 @@ class Writer:
     def _talk(self, words: int, rate: int) -> dict[str, Any]:
         return {"say": " ".join(f"w{number}" for number in range(words)), "rate": rate}
 
-    def _long_talk(self) -> dict[str, Any]:
+    def _endless_talk(self) -> dict[str, Any]:
         return self._talk(400, 20)
 
     def _tool(self, seconds: float) -> tuple[str, dict[str, Any]]:
@@ -116,6 +116,10 @@ class Writer:
 
     def talk(self) -> Stage:
         return Stage("talk", (self._talk(self._chance.randint(1, 40), 20),), (SETTLE,))
+
+    def long_talk(self) -> Stage:
+        """Talk as long as a server keeps an idle connection, which may break under the next hook."""
+        return Stage("long talk", (self._talk(self._chance.randint(98, 104), 20),), (SETTLE,))
 
     def slow(self) -> Stage:
         return Stage("slow answer", ({"wait": self._seconds(0.5, 3)}, "Done."), (SETTLE,))
@@ -191,7 +195,9 @@ class Writer:
     # Somebody interrupts
 
     def interrupt_talk(self) -> Stage:
-        return Stage("interrupt words", (self._long_talk(),), (ASKED, self._pause(0.2, 1.5), self._interrupt(), SETTLE))
+        return Stage(
+            "interrupt words", (self._endless_talk(),), (ASKED, self._pause(0.2, 1.5), self._interrupt(), SETTLE)
+        )
 
     def interrupt_before(self) -> Stage:
         acts = (ASKED, self._pause(0, 0.8), self._interrupt(), SETTLE)
@@ -219,7 +225,7 @@ class Writer:
 
     def queue_interrupt(self) -> Stage:
         acts = (ASKED, Act("send", (self._talk(20, 20),)), Act("until queued"), self._interrupt(), SETTLE)
-        return Stage("interrupt with a queue", (self._long_talk(),), acts)
+        return Stage("interrupt with a queue", (self._endless_talk(),), acts)
 
     def take_back(self) -> Stage:
         acts = (ASKED, Act("send", ("Never.",)), Act("until queued"), Act("take back"), Act("erase"), SETTLE)
@@ -243,7 +249,7 @@ class Writer:
 
     def kill_talk(self) -> Stage:
         ends = (Act("delete"), Act("kill", "KILL"), Act("kill", "TERM"))
-        return Stage("kill a talk", (self._long_talk(),), (ASKED, self._pause(0, 1), self._chance.choice(ends)))
+        return Stage("kill a talk", (self._endless_talk(),), (ASKED, self._pause(0, 1), self._chance.choice(ends)))
 
     def kill_tool(self) -> Stage:
         name, tool = self._tool(60)
@@ -257,6 +263,7 @@ class Writer:
 
 MIDDLE: tuple[Callable[[Writer], Stage], ...] = (
     Writer.talk,
+    Writer.long_talk,
     Writer.slow,
     Writer.silent,
     Writer.stall,

@@ -213,9 +213,12 @@ class _Truth:
         """Tell how the last turn ended: by a hook that came behind the last request, else somebody stopped it."""
         before = [status for status in self._seen.statuses if status.at <= time]
         asked_at = max((request.at for request in self._seen.requests if request.at <= time), default=0.0)
-        if (changed_at := _session_changed_at(before)) is not None and changed_at > asked_at:
+        rests = [status.at for status, after in pairwise(before) if (status.word, after.word) == ("idle", "busy")]
+        rested_at = max(rests, default=0.0)
+        changed_at = _session_changed_at(before)
+        if changed_at is not None and changed_at > max(asked_at, rested_at):
             return frozenset({"idle"}), "the conversation is new"
-        if not self._has_worked(before, time):
+        if not self._was_prompted(rested_at, time):
             return DONE, "a command is over"
         until = min((status.at for status in self._seen.statuses if status.at > time), default=time + ENDED_SECONDS)
         ends = [
@@ -227,13 +230,11 @@ class _Truth:
         ]
         return frozenset({ends[-1] if ends else "stopped"}), "the turn is over"
 
-    def _has_worked(self, statuses: Sequence[Status], time: float) -> bool:
-        """Tell whether there was a prompt since the sessions file last said busy; some commands say it too."""
-        rests = [before.at for before, after in pairwise(statuses) if (before.word, after.word) == ("idle", "busy")]
-        rested_at = max(rests, default=0.0)
+    def _was_prompted(self, since: float, until: float) -> bool:
+        """Tell whether the newest work was a turn; some commands say busy too."""
         prompted = [hook.at for hook in self._seen.hooks if hook.name == "UserPromptSubmit"]
         asked = [request.at for request in self._seen.requests]
-        return any(rested_at < at <= time for at in (*prompted, *asked))
+        return any(since < at <= until for at in (*prompted, *asked))
 
 
 @dataclass(frozen=True)
