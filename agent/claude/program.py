@@ -22,6 +22,8 @@ SESSION_VARIABLES = (
     "CLAUDE_CODE_SSE_PORT",
 )
 """What Claude tells the programs that it starts; a session of ours isn't one of them."""
+COLOUR_VARIABLES = ("NO_COLOR", "FORCE_COLOR")
+"""Claude's screen is read, and only its style tells a hint in the composer from what somebody typed."""
 OWN_PATTERN = re.compile(
     r"(ANTHROPIC|CLAUDE|AWS|GOOGLE|GCLOUD|CLOUD_ML|VERTEX|AZURE|DISABLE|OTEL)_\w+|API_TIMEOUT_MS|IS_SANDBOX"
     r"|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|MAX_THINKING_TOKENS|((HTTP|HTTPS|ALL|NO)_PROXY)|((http|https|all|no)_proxy)",
@@ -119,6 +121,7 @@ def launch_environment(max_retries: int | None, environment: Mapping[str, str] =
         "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
         **({} if max_retries is None else {"CLAUDE_CODE_MAX_RETRIES": str(max_retries)}),
     }
-    gone = [name for name in (*SESSION_VARIABLES, *CREDENTIAL_VARIABLES) if name not in variables]
+    unwanted = (*SESSION_VARIABLES, *CREDENTIAL_VARIABLES, *COLOUR_VARIABLES)
+    gone = [name for name in unwanted if name not in variables]
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     return "".join([f"unset {' '.join(gone)}\n", *lines]).encode(errors="surrogateescape")

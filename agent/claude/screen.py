@@ -80,9 +80,7 @@ def composer(text: str) -> str | None:
         return None
     # tmux tells a style once, also where it goes on over the ends of lines.
     style = _style_behind(lines[: rules[-2] + 1], _Style())
-    written = "\n".join(
-        _written(line, _style_behind(between[:number], style)) for number, line in enumerate(between)
-    )
+    written = "\n".join(_written(line, _style_behind(between[:number], style)) for number, line in enumerate(between))
     mark = unstyled(between[0]).lstrip()[0]
     draft = written.replace("\u00a0", " ").strip().removeprefix(mark).strip()
     return f"!{draft}" if mark == "!" else draft

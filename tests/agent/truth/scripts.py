@@ -89,10 +89,6 @@ class Writer:
                 stages.append(self._chance.choice(LAST)(self))
         return Script(self._number, "plan" if first is Writer.plan else "default", tuple(stages))
 
-    def _file(self) -> str:
-        self._files += 1
-        return f"file-{self._number}-{self._files}"
-
     def _seconds(self, least: float, most: float) -> float:
         return round(self._chance.uniform(least, most), 2)
 
@@ -100,10 +96,11 @@ class Writer:
         return {"say": " ".join(f"w{number}" for number in range(words)), "rate": rate}
 
     def _endless_talk(self) -> dict[str, Any]:
-        return self._talk(400, 20)
+        return self._talk(800, 20)
 
     def _tool(self, seconds: float) -> tuple[str, dict[str, Any]]:
-        name = self._file()
+        self._files += 1
+        name = f"file-{self._number}-{self._files}"
         return name, {"bash": f"touch {name}; sleep {seconds}"}
 
     def _interrupt(self) -> Act:
@@ -170,7 +167,8 @@ class Writer:
         return Stage(f"subagent {how}", (agent, "Started.", {"end": True}, "It is back."), acts)
 
     def background(self) -> Stage:
-        shell = {"bash": f"touch {self._file()}; sleep {self._seconds(0.5, 2)}", "background": True}
+        _, tool = self._tool(self._seconds(0.5, 2))
+        shell = {**tool, "background": True}
         return Stage(
             "background shell", (shell, "Started.", {"end": True}, "It is over."), (Act("answer", "allow"), SETTLE)
         )
@@ -228,8 +226,8 @@ class Writer:
         return Stage("interrupt with a queue", (self._endless_talk(),), acts)
 
     def take_back(self) -> Stage:
-        acts = (ASKED, Act("send", ("Never.",)), Act("until queued"), Act("take back"), Act("erase"), SETTLE)
-        return Stage("take back", (self._talk(90, 20),), acts)
+        acts = (ASKED, Act("send", ("Never.",)), Act("until queued"), Act("take back"), Act("erase"))
+        return Stage("take back", (self._endless_talk(),), (*acts, self._interrupt(), SETTLE))
 
     # Dialogs without a hook, and what else a person types
 
