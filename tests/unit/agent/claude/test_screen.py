@@ -113,6 +113,12 @@ def test_a_draft_is_what_stands_between_the_last_rules() -> None:
         assert screen.composer(frame.format(rule=rule, content=content)) == draft
 
 
+def test_a_style_goes_on_over_the_end_of_a_line() -> None:
+    rule = "─" * 100
+    assert screen.composer(f"\x1b[38;5;244m{rule}\n❯\u00a0Try it\n{rule}\n") == ""
+    assert screen.composer(f"\x1b[38;5;244m{rule}\n\x1b[39m❯\u00a0a draft\n\x1b[38;5;244m{rule}\n") == "a draft"
+
+
 def test_a_search_of_earlier_prompts_is_no_composer() -> None:
     rule = "─" * 100
     assert screen.composer(f"{rule}\n❯\u00a0\n{rule}\n  search prompts: x   ← for agents") is None
