@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 LAG_SECONDS = 2.0
 """How long evidence may take on a busy machine; what is measured is reported below that."""
@@ -93,7 +94,7 @@ def judge(spans: Sequence[Span], samples: Sequence[Sample]) -> Verdict:
     judged = [sample for sample in samples if spans and spans[0].since <= sample.asked_at < spans[-1].until]
     places = list(_places(spans, judged))
     verdict.lies = _lies(spans, judged, places)
-    verdict.delays = _delays(spans, judged, places)
+    verdict.delays = list(_delays(spans, judged, places))
     for sample, after in zip(judged, [*judged[1:], None], strict=True):
         if sample.word == "unknown":
             until = after.asked_at if after else sample.answered_at
@@ -138,24 +139,16 @@ def _around(spans: Sequence[Span], sample: Sample) -> str:
     return ", ".join(told)
 
 
-def _delays(spans: Sequence[Span], samples: Sequence[Sample], places: Sequence[int | None]) -> list[Delay]:
+def _delays(spans: Sequence[Span], samples: Sequence[Sample], places: Sequence[int | None]) -> Iterator[Delay]:
     """Measure each change that makes the word before it false."""
-    delays = []
-    for number in range(1, len(spans)):
-        before, span = spans[number - 1], spans[number]
+    true = [sample for sample, place in zip(samples, places, strict=True) if place is not None]
+    for before, span in pairwise(spans):
         if not span.words or not before.words or span.words & before.words:
             continue
-        told_at = next(
-            (
-                sample.answered_at
-                for sample, place in zip(samples, places, strict=True)
-                if place == number and sample.word in span.words
-            ),
-            None,
-        )
-        if told_at is not None:
-            delays.append(Delay(span.since, max(0.0, told_at - span.since), span.what))
-    return delays
+        told = (sample.answered_at for sample in true if sample.answered_at >= span.since and sample.word in span.words)
+        told_at = next(told, None)
+        if told_at is not None and told_at < span.until + LAG_SECONDS:
+            yield Delay(span.since, told_at - span.since, span.what)
 
 
 def quantile(values: Sequence[float], share: float) -> float:
