@@ -22,8 +22,11 @@ SESSION_VARIABLES = (
     "CLAUDE_CODE_SSE_PORT",
 )
 """What Claude tells the programs that it starts; a session of ours isn't one of them."""
-COLOUR_VARIABLES = ("NO_COLOR", "FORCE_COLOR")
-"""Claude's screen is read, and only its style tells a hint in the composer from what somebody typed."""
+COLOUR_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "CI", "TEAMCITY_VERSION", "TF_BUILD")
+"""Claude's screen is read, and only its style tells a hint in the composer from what somebody typed.
+
+Claude draws without colours where one of these is set (measured with `CI`, on both versions).
+"""
 OWN_PATTERN = re.compile(
     r"(ANTHROPIC|CLAUDE|AWS|GOOGLE|GCLOUD|CLOUD_ML|VERTEX|AZURE|DISABLE|OTEL)_\w+|API_TIMEOUT_MS|IS_SANDBOX"
     r"|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|MAX_THINKING_TOKENS|((HTTP|HTTPS|ALL|NO)_PROXY)|((http|https|all|no)_proxy)",

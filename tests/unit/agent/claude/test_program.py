@@ -52,14 +52,21 @@ def test_claude_gets_the_agents_keys_and_not_an_older_servers(tmp_path: Path) ->
     }
     content = program.launch_environment(3, now)
     got = environment_of(
-        tmp_path, content, ANTHROPIC_AUTH_TOKEN="old", CLAUDECODE="1", ANTHROPIC_API_KEY="old", KEPT="yes", NO_COLOR="1"
+        tmp_path,
+        content,
+        ANTHROPIC_AUTH_TOKEN="old",
+        CLAUDECODE="1",
+        ANTHROPIC_API_KEY="old",
+        KEPT="yes",
+        NO_COLOR="1",
+        CI="true",
     )
     assert got["ANTHROPIC_API_KEY"] == "new 'key' $x"
     assert got["HTTPS_PROXY"] == "http://p"
     assert got["CLAUDE_CODE_MAX_RETRIES"] == "3"
     assert got["DISABLE_AUTOUPDATER"] == "1"
     assert got["KEPT"] == "yes"
-    assert not {"ANTHROPIC_AUTH_TOKEN", "CLAUDECODE", "OTHER", "CLAUDE_CODE_SSE_PORT", "NO_COLOR"} & set(got)
+    assert not {"ANTHROPIC_AUTH_TOKEN", "CLAUDECODE", "OTHER", "CLAUDE_CODE_SSE_PORT", "NO_COLOR", "CI"} & set(got)
     assert not (tmp_path / "environment").exists(), "a key stays in no file"
 
 
