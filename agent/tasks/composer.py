@@ -18,6 +18,8 @@ LEAVE_SECONDS = 10.0
 """A text that Enter has sent is still shown for as long as a busy Claude doesn't draw."""
 DRAFT_SECONDS = 0.5
 """A screen that is just drawn anew may show for a moment what isn't in the composer any more."""
+SHOW_SECONDS = 1.0
+"""A busy Claude that draws its screen anew has no composer for a moment."""
 LOOK_SECONDS = 0.05
 MOST_LINES = 20
 QUIET = frozenset({Activity.IDLE, Activity.STOPPED, Activity.FAILED})
@@ -32,6 +34,10 @@ class Terminal(Protocol):
 
     def activity(self) -> tuple[Activity, str]:
         """Return what the conversation does, and its detail."""
+        ...
+
+    def has_queue_between_turns(self) -> bool:
+        """Return whether messages wait inside Claude and the turn that takes them hasn't begun."""
         ...
 
     def opens_dialog_until(self) -> float:
@@ -96,7 +102,8 @@ class Composer:
         if draft:
             self.note_taken_back(draft)
             await self._clear(draft)
-            draft = await self.text()
+        await until(self._is_shown, SHOW_SECONDS)
+        draft = await self.text()
         if draft is None:
             raise BlockedError(GONE)
         if draft:
@@ -159,6 +166,9 @@ class Composer:
 
     async def _has_text(self) -> bool:
         return bool(await self.text())
+
+    async def _is_shown(self) -> bool:
+        return await self.text() is not None
 
     async def _is_empty(self) -> bool:
         return await self.text() == ""

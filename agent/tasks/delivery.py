@@ -2,8 +2,9 @@
 
 A paste is swallowed by a dialog, but the Enter behind it would take the highlighted option,
 which approves the tool. So nothing is typed while anything waits for a person, and while
-something is typed the answers to PreToolUse hooks are held back: Claude opens no dialog before
-it has them. And no Enter is pressed unless the composer is on the screen, which a dialog replaces.
+something is typed the answers to PreToolUse and Stop hooks are held back: before it has them, Claude
+opens no dialog, and ends no turn, behind which a new text would overtake those that wait. And no
+Enter is pressed unless the composer is on the screen, which a dialog replaces.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ On a busy machine it takes several times as long.
 """
 RECEIPT_SECONDS = 2.5
 """UserPromptSubmit comes 12 to 330 ms after Enter, the transcript's line at most 370 ms later (measured)."""
+LATE_RECEIPT_SECONDS = 7.5
+"""On a busy machine what has left the composer is told some seconds later."""
+QUEUE_SECONDS = 5.0
+"""What waits inside Claude is taken 80 ms after the turn's end, on a busy machine within 4 s."""
 READY_SECONDS = 10.0
 INTERRUPT_SECONDS = 2.0
 """The sessions file is idle 107 ms after Esc, 904 at most (measured); two Esc at idle would open a menu."""
@@ -48,6 +53,7 @@ class Deliverer:
         self._may_ask = asyncio.Event()
         self._may_ask.set()
         self._held = 0
+        self._ends_held = 0
         self._released_until = 0.0
 
     async def until_dialogs_may_open(self) -> None:
@@ -57,6 +63,14 @@ class Deliverer:
             await self._may_ask.wait()
         finally:
             self._held -= 1
+
+    async def until_turn_may_end(self) -> None:
+        """Wait while a message is being typed; the answer to a Stop hook waits here."""
+        self._ends_held += 1
+        try:
+            await self._may_ask.wait()
+        finally:
+            self._ends_held -= 1
 
     async def send(self, message_id: str, text: str, *, allow_commands: bool) -> Message:
         """Send a text and return what is known of it after some seconds.
@@ -83,7 +97,10 @@ class Deliverer:
             )
             await asyncio.to_thread(self._messages.add, message)
             async with self._no_new_dialogs():
-                return await self._type(message_id, prepared.text)
+                message = await self._type(message_id, prepared.text)
+            if message.delivery is Delivery.SENDING:
+                message = await self._late_receipt(message_id, is_command=allow_commands)
+            return message
 
     async def interrupt(self) -> None:
         """Press Esc, not into the middle of a message, and give the session a moment to show it."""
@@ -131,21 +148,29 @@ class Deliverer:
     async def _type(self, message_id: str, text: str) -> Message:
         try:
             await self._until_dialogs_show()
+            await until(self._is_in_turn, QUEUE_SECONDS)
             await self._composer.make_empty()
             self._check_order(text)
             await self._composer.paste(text)
         except BlockedError as error:
             return self._messages.update(message_id, Delivery.BLOCKED, str(error))
         await self._composer.enter()
-        if not await self._has_receipt(message_id) and await self._composer.keeps_text():
+        if not await self._has_receipt(message_id, RECEIPT_SECONDS) and await self._composer.keeps_text():
             await self._composer.enter()
-            await self._has_receipt(message_id)
+            await self._has_receipt(message_id, RECEIPT_SECONDS)
         await self._composer.until_left()
-        message = self._messages.get(message_id)
-        if message.delivery is Delivery.SENDING:
+        return self._messages.get(message_id)
+
+    async def _late_receipt(self, message_id: str, *, is_command: bool) -> Message:
+        # Of many commands the transcript tells nothing.
+        if is_command or not await self._has_receipt(message_id, LATE_RECEIPT_SECONDS):
             reason = "Claude gave no receipt; look at the session before sending it again"
             return self._messages.update(message_id, Delivery.UNKNOWN, reason)
-        return message
+        return self._messages.get(message_id)
+
+    async def _is_in_turn(self) -> bool:
+        """Tell whether a text would go behind those that wait inside Claude; between two turns it would overtake."""
+        return self._ends_held > 0 or not self._terminal.has_queue_between_turns()
 
     async def _until_dialogs_show(self) -> None:
         may_open_until = max(self._terminal.opens_dialog_until(), self._released_until)
@@ -166,8 +191,8 @@ class Deliverer:
                 "send it when the session is idle"
             )
 
-    async def _has_receipt(self, message_id: str) -> bool:
+    async def _has_receipt(self, message_id: str, seconds: float) -> bool:
         async def arrived() -> bool:
             return self._messages.get(message_id).delivery is not Delivery.SENDING
 
-        return await until(arrived, RECEIPT_SECONDS)
+        return await until(arrived, seconds)

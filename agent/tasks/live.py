@@ -23,6 +23,7 @@ from agent.claude.evidence import (
     StatusSeen,
     Ticked,
     ToolStarted,
+    TurnStopped,
     WatchBegan,
 )
 from agent.claude.subagents import Subagents
@@ -159,7 +160,7 @@ class LiveTask:
             self._changed(self)
 
     async def on_hook(self, payload: Mapping[str, Any], at: float) -> None:
-        """Take what a hook tells; the answer to a tool's hook waits while a message is being typed."""
+        """Take what a hook tells; the answers to a tool's and a turn's end's wait while a message is being typed."""
         try:
             evidence = hookevents.parse(payload, at)
         except ValueError as error:
@@ -170,6 +171,8 @@ class LiveTask:
         self.take(evidence)
         if isinstance(evidence, ToolStarted):
             await self.deliverer.until_dialogs_may_open()
+        elif isinstance(evidence, TurnStopped):
+            await self.deliverer.until_turn_may_end()
 
     def on_request(self, requested: PermissionRequested) -> None:
         """Take a request for a person's decision."""
@@ -348,6 +351,10 @@ class _Keyboard:
 
     def activity(self) -> tuple[Activity, str]:
         return self._live.state.activity, self._live.state.detail
+
+    def has_queue_between_turns(self) -> bool:
+        state = self._live.state
+        return state.queued > 0 and state.facts.turn is None
 
     def opens_dialog_until(self) -> float:
         return self._live.tool_may_ask_until

@@ -10,7 +10,7 @@ import pytest
 
 from agent.claude.evidence import Enqueued, UserLine
 from agent.models import Activity, Delivery, Message
-from agent.tasks import composer
+from agent.tasks import composer, delivery
 from agent.tasks.delivery import Deliverer
 from agent.tasks.messages import Messages
 
@@ -26,6 +26,8 @@ class Claude:
         keys: All that was pressed.
         lag: For how many looks a text that was sent is still shown.
         waits: Whether a dialog is open.
+        is_silent: Whether nothing tells that a text was taken.
+        is_between: Whether messages wait inside and no turn runs.
         opens: Called when a text was pasted.
     """
 
@@ -39,6 +41,8 @@ class Claude:
         self.lag = 0
         self.waits = False
         self.opens: Callable[[], None] = lambda: None
+        self.is_between = False
+        self.is_silent = False
         self._still = ""
 
     def send(self, text: str, *, allow_commands: bool = False) -> Message:
@@ -47,6 +51,9 @@ class Claude:
 
     def activity(self) -> tuple[Activity, str]:
         return self.doing, ""
+
+    def has_queue_between_turns(self) -> bool:
+        return self.is_between
 
     def opens_dialog_until(self) -> float:
         return 0.0
@@ -85,6 +92,8 @@ class Claude:
     def _take(self, text: str) -> None:
         self.taken.append(text)
         self._still, self.shown = text, ""
+        if self.is_silent:
+            return
         if self.doing is Activity.WORKING:
             self.messages.observe(Enqueued(0.0, text))
         else:
@@ -95,6 +104,7 @@ class Claude:
 def claude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Claude:
     monkeypatch.setattr(composer, "LOOK_SECONDS", 0.001)
     monkeypatch.setattr(composer, "PASTE_SECONDS", 0.02)
+    monkeypatch.setattr(composer, "SHOW_SECONDS", 0.02)
     return Claude(tmp_path / "messages.jsonl")
 
 
@@ -198,3 +208,72 @@ def test_a_menu_that_has_the_keyboard_gets_neither_text_nor_enter(claude: Claude
     claude.shown = None
     sent = claude.send("hello")
     assert (sent.delivery, claude.keys) == (Delivery.BLOCKED, [])
+
+
+def test_a_screen_that_is_being_drawn_is_waited_for(claude: Claude) -> None:
+    async def play() -> Message:
+        claude.shown = None
+        sending = asyncio.create_task(claude.deliverer.send("m0", "hello", allow_commands=False))
+        await asyncio.sleep(0.01)
+        claude.shown = ""
+        return await sending
+
+    assert asyncio.run(play()).delivery is Delivery.DELIVERED
+
+
+def test_a_text_waits_for_the_turn_that_takes_those_before_it(claude: Claude) -> None:
+    async def play() -> None:
+        claude.is_between = True
+        sending = asyncio.create_task(claude.deliverer.send("m0", "hello", allow_commands=False))
+        await asyncio.sleep(0.05)
+        assert (claude.shown, claude.keys) == ("", [])
+        claude.is_between, claude.doing = False, Activity.WORKING
+        assert (await sending).delivery is Delivery.QUEUED
+
+    asyncio.run(play())
+
+
+def test_a_turn_ends_only_when_the_text_that_is_being_typed_is_inside(claude: Claude) -> None:
+    inside: list[str] = []
+
+    async def end() -> None:
+        await claude.deliverer.until_turn_may_end()
+        inside.extend(claude.taken)
+
+    async def play() -> None:
+        claude.doing = Activity.WORKING
+        ends: list[asyncio.Task[None]] = []
+        claude.opens = lambda: ends.append(asyncio.create_task(end()))
+        await claude.deliverer.send("m0", "hello", allow_commands=False)
+        await asyncio.gather(*ends)
+
+    asyncio.run(play())
+    assert inside == ["hello"]
+
+
+def test_a_turn_whose_end_is_held_takes_the_text_at_once(claude: Claude) -> None:
+    async def play() -> None:
+        claude.doing = Activity.WORKING
+        async with claude.deliverer._no_new_dialogs():
+            ending = asyncio.create_task(claude.deliverer.until_turn_may_end())
+            await asyncio.sleep(0)
+            claude.is_between = True
+            assert await claude.deliverer._is_in_turn()
+        await ending
+        assert not await claude.deliverer._is_in_turn()
+
+    asyncio.run(play())
+
+
+def test_a_receipt_that_comes_late_is_waited_for(claude: Claude, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "RECEIPT_SECONDS", 0.02)
+    claude.is_silent = True
+
+    async def play() -> Message:
+        sending = asyncio.create_task(claude.deliverer.send("m0", "hello", allow_commands=False))
+        await asyncio.sleep(0.1)
+        claude.messages.observe(UserLine(0.0, prompt_id="p", prompt_source="typed", text="hello"))
+        return await sending
+
+    assert asyncio.run(play()).delivery is Delivery.DELIVERED
+    assert claude.keys == ["Enter"]
