@@ -76,6 +76,7 @@ class Claude:
         if self.shown is not None:
             self.shown += text
         self.opens()
+        await asyncio.sleep(0)
 
     async def press(self, *keys: str) -> None:
         self.keys += keys
