@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from agent.claude.evidence import StatusSeen
 from agent.models import Activity, RequestKind, Source
-from agent.tasks import interruptions, words
+from agent.tasks import interruptions, queueing, words
 from agent.tasks.facts import (
     BACKGROUND_SECONDS,
     CONTRADICTION_SECONDS,
@@ -227,6 +227,8 @@ def _after(facts: Facts, end: End) -> Conclusion:
     if status.status != "idle":
         # It was busy before the end and will say idle, or goes on: a user's own hook can demand that.
         return Conclusion(Activity.WORKING, status.source, words.work(facts))
+    if (until := queueing.taken_until(facts)) is not None and facts.now < until:
+        return Conclusion(Activity.WORKING, Source.TRANSCRIPT, "takes the next message", until=until)
     if facts.queue:
         return _queued(facts, max(end.at, status.at, facts.queue[-1].at))
     if end.background:

@@ -48,6 +48,9 @@ of a tool that goes on running, only when it ends, and nobody waits for that."""
 CONFIRM_ENDED_SECONDS = 5.0
 QUEUE_SECONDS = 3.0
 """What waits inside Claude is taken 80 ms after the turn's end, on a busy machine within 700 ms."""
+TAKING_SECONDS = 1.5
+"""Between the line that a message was taken and the sessions file's busy, on a machine with ten times more work than
+cores 700 ms."""
 ANNOUNCED_SECONDS = 2.0
 """UserPromptSubmit of a queued message comes 130 to 190 ms before its line in the transcript, at most 1 s."""
 BACKGROUND_SECONDS = 2.0
@@ -186,6 +189,7 @@ class Facts:
         compacting_since: While the conversation is compacted.
         agents: Subagents that run in the background or foreground.
         agent_stopped_at: When the last of them stopped.
+        taken_at: When a message was taken out of the queue whose turn hasn't shown itself yet.
         seen_prompts: Ids of prompts that hooks have told, the newest last.
         seen_tools: Ids of calls that have been told, the newest last.
         status_read_at: The first tick after the status was read: only then all that belongs to it was read too.
@@ -208,6 +212,7 @@ class Facts:
     agents: tuple[str, ...] = ()
     agent_stopped_at: float = 0.0
     queue: tuple[Queued, ...] = ()
+    taken_at: float | None = None
     seen_prompts: tuple[str, ...] = ()
     seen_tools: tuple[str, ...] = ()
     requests: tuple[Request, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.models import Source
+from agent.tasks import queueing
 from agent.tasks.facts import (
     ABANDON_SECONDS,
     CONTRADICTION_SECONDS,
@@ -39,7 +40,8 @@ def next_due(facts: Facts) -> float | None:
         return max(facts.turn.began_at, facts.worked_at) + ABANDON_SECONDS
     if facts.status_read_at is None:
         return None
-    return max(facts.status.at + INTERRUPT_SECONDS, facts.status_read_at + READ_SECONDS)
+    due = max(facts.status.at + INTERRUPT_SECONDS, facts.status_read_at + READ_SECONDS)
+    return max(due, queueing.taken_until(facts) or due)
 
 
 def is_contradicted(facts: Facts) -> bool:

@@ -107,7 +107,7 @@ def _session_started(facts: Facts, seen: SessionStarted) -> Facts:
         return _compacted(facts, seen.at)
     if seen.how == "clear":
         # The old transcript may end before its last lines were read.
-        facts = replace(requests.expired(facts, seen.at, also_agents=False), queue=())
+        facts = replace(requests.expired(facts, seen.at, also_agents=False), queue=(), taken_at=None)
         return ended(facts, End(Ending.FRESH, seen.at, Source.HOOK))
     if facts.has_prompt or facts.turn is not None or facts.end is not None or facts.watched_since is not None:
         return facts
@@ -255,6 +255,8 @@ def _status_seen(facts: Facts, seen: StatusSeen) -> Facts:
         return facts
     before = facts.status
     facts = replace(facts, status=seen, status_read_at=None, started_at=facts.started_at or seen.at)
+    if seen.status == "busy" and facts.taken_at is not None and seen.at >= facts.taken_at:
+        facts = replace(facts, taken_at=None)
     if seen.status == "busy" and facts.turn is None and not (facts.end is not None and facts.end.background):
         facts = began(facts, seen.at, Source.SESSIONS_FILE)
     return requests.status_seen(facts, before, seen)

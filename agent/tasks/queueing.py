@@ -10,6 +10,7 @@ from agent.tasks.facts import (
     ANNOUNCED_SECONDS,
     KEPT_QUEUE,
     LAG_SECONDS,
+    TAKING_SECONDS,
     TEXT_CHARACTERS,
     Facts,
     Queued,
@@ -46,7 +47,18 @@ def dequeued(facts: Facts, seen: Dequeued) -> Facts:
     """Take the oldest message out of the queue: the next turn begins with it."""
     if not is_of_this_launch(facts, seen):
         return facts
-    return began(replace(facts, queue=facts.queue[1:]), seen.at, Source.TRANSCRIPT)
+    return began(replace(facts, queue=facts.queue[1:], taken_at=seen.at), seen.at, Source.TRANSCRIPT)
+
+
+def taken_until(facts: Facts) -> float | None:
+    """Return until when the turn of a message that was taken is on its way; None when it has shown itself.
+
+    Claude may say that it is idle after it has taken the message.
+    """
+    if facts.taken_at is None:
+        return None
+    shown_at = max(facts.worked_at, facts.marked.at if facts.marked else 0.0, facts.said.at if facts.said else 0.0)
+    return None if shown_at > facts.taken_at else facts.taken_at + TAKING_SECONDS
 
 
 def removed(facts: Facts, seen: Absorbed | TakenBack) -> Facts:

@@ -194,6 +194,42 @@ CASES: Cases = {
         ],
         [(2200, "working"), (2700, "working"), (3600, "idle")],
     ),
+    "a message that was taken before the sessions file says idle begins a turn": (
+        [
+            *BUSY,
+            line(1000, "Enqueued", text="next"),
+            status(2000, "idle"),
+            line(2100, "Dequeued", happened=1990),
+            status(2900, "busy"),
+        ],
+        [(2050, "working"), (2600, "working"), (2800, "working"), (2950, "working"), (6000, "working")],
+    ),
+    "a message that was taken just before the sessions file says idle begins a turn": (
+        [
+            *BUSY,
+            line(1000, "Enqueued", text="next"),
+            stop(2000),
+            line(2050, "Dequeued", happened=2040),
+            status(2060, "idle"),
+            status(2900, "busy"),
+        ],
+        [(2100, "working"), (2800, "working"), (2950, "working")],
+    ),
+    "a message that was taken and whose turn never comes leaves an end": (
+        [*BUSY, line(1000, "Enqueued", text="next"), status(2000, "idle"), line(2100, "Dequeued", happened=1990)],
+        [(2600, "working"), (3400, "working"), (3700, "stopped")],
+    ),
+    "Esc in the turn of a message that was taken is told at once": (
+        [
+            *BUSY,
+            line(1000, "Enqueued", text="next"),
+            stop(2000),
+            line(2150, "Dequeued", happened=2050),
+            status(2400, "idle"),
+            line(2500, "InterruptMarked", happened=2450, for_tool_use=False),
+        ],
+        [(2300, "working"), (2450, "working"), (2950, "stopped")],
+    ),
     "Esc doesn't end a subagent in the background": (
         [
             *BUSY,
