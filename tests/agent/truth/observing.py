@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.agent.truth.truth import Deed, DeedName, Hook, Observed, Request, Status
+from tests.agent.truth.observed import Deed, DeedName, Hook, Observed, Request, Status
 from tests.rigs.claude_session import HookListener, Timeline
 from tests.rigs.processes import start_time
 

@@ -18,10 +18,11 @@ from tests.agent.truth.driving import Driver
 from tests.agent.truth.judging import Verdict, judge, quantile
 from tests.agent.truth.observing import Observer
 from tests.agent.truth.reporting import Reporter
-from tests.agent.truth.scripts import Script, write
+from tests.agent.truth.acts import Script
+from tests.agent.truth.scripts import write
 from tests.rigs import claude
 
-AT_ONCE = 5
+AT_ONCE = 6
 SEED = 36
 CLAUDE_LIMITS = {"CLAUDE_CODE_MAX_RETRIES": "2", "API_TIMEOUT_MS": "20000"}
 LOOK_SECONDS = 0.3

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from tests.agent.truth.judging import Span
+from tests.agent.truth.observed import Hook, Observed, Status
 
 GAP_SECONDS = 0.5
 """Between two turns that follow each other by themselves, the sessions file says idle for up to so long."""
@@ -35,63 +36,7 @@ ENDS_OF_ASKING = frozenset(
 )
 BEGINNINGS = frozenset({"UserPromptSubmit", "PreCompact"})
 ENDINGS = {"Stop": "idle", "PostCompact": "idle", "StopFailure": "failed"}
-DeedName = Literal["answer", "dialog", "dialog over", "delete"]
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True)
-class Status:
-    """The sessions file from its own time on."""
-
-    at: float
-    word: str
-    waiting_for: str = ""
-    session_id: str = ""
-
-
-@dataclass(frozen=True)
-class Hook:
-    """A hook that Claude sent to the observer."""
-
-    at: float
-    name: str
-    agent_id: str | None = None
-    tool_name: str = ""
-    background: bool = False
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request to the model, as long as it was answered."""
-
-    at: float
-    until: float
-
-
-@dataclass(frozen=True)
-class Deed:
-    """What the driver did."""
-
-    at: float
-    name: DeedName
-
-
-@dataclass
-class Observed:
-    """Everything that was seen of one task, in order of time.
-
-    Attributes:
-        gone_at: When Claude's process was gone.
-        until: When the observation ended.
-    """
-
-    launched_at: float
-    until: float
-    statuses: list[Status] = field(default_factory=list)
-    hooks: list[Hook] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
-    deeds: list[Deed] = field(default_factory=list)
-    gone_at: float | None = None
 
 
 def spans(observed: Observed) -> list[Span]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.agent.truth.truth import Deed, Hook, Observed, Request, Status, spans
+from tests.agent.truth.observed import Deed, Hook, Observed, Request, Status
+from tests.agent.truth.truth import spans
 
 TURN = Observed(
     launched_at=0,
