@@ -12,9 +12,9 @@ from typing import Any
 
 from agent.claude import screen
 from tests.agent.tasks import TaskAgent, script
+from tests.agent.truth.acts import Act, Script, Stage
 from tests.agent.truth.observing import Observer
 from tests.agent.truth.reporting import Reporter
-from tests.agent.truth.acts import Act, Script, Stage
 from tests.rigs.waiting import wait_until
 
 DONE = frozenset({"idle", "stopped", "failed"})

@@ -14,11 +14,11 @@ import pytest
 
 from tests.agent.tasks import TaskAgent, running_task_agent
 from tests.agent.truth import truth
+from tests.agent.truth.acts import Script
 from tests.agent.truth.driving import Driver
 from tests.agent.truth.judging import Verdict, judge, quantile
 from tests.agent.truth.observing import Observer
 from tests.agent.truth.reporting import Reporter
-from tests.agent.truth.acts import Script
 from tests.agent.truth.scripts import write
 from tests.rigs import claude
 
