@@ -75,15 +75,29 @@ def conclude(facts: Facts, before: Activity) -> Conclusion:
         activity = before if before.is_done else Activity.UNKNOWN
         return Conclusion(activity, Source.PROCESS, words.exit_of(facts.exited), since=facts.exited.at)
     conclusion = _asked(facts) or _starting(facts) or _ending(facts) or _waiting(facts) or _going_on(facts)
-    if before.needs_person and conclusion.activity is Activity.WORKING and _may_be_over(facts):
-        # A dialog was closed and the session is idle, but it isn't sure yet that nothing follows.
-        return replace(conclusion, activity=before)
+    if before.needs_person and conclusion.activity is Activity.WORKING:
+        # A dialog was closed, but it isn't sure yet that anything follows.
+        if _may_be_over(facts):
+            return replace(conclusion, activity=before)
+        if (until := _withdrawn_until(facts)) is not None and facts.now < until:
+            return replace(conclusion, activity=before, until=until)
     return conclusion
 
 
 def _may_be_over(facts: Facts) -> bool:
     """Tell whether the sessions file says that no turn runs, and since after the last one has begun."""
     return facts.turn is None or (facts.word in interruptions.OVER and not interruptions.is_contradicted(facts))
+
+
+def _withdrawn_until(facts: Facts) -> float | None:
+    """Return until when the end of the turn may be told whose dialog somebody has refused; None when it was told.
+
+    Claude ends a hook that waits only with the turn, or with itself.
+    """
+    withdrawn = [each for each in facts.requests if each.outcome == "withdrawn" and each.agent_id is None]
+    withdrawn_at = max((each.closed_at or 0.0 for each in withdrawn), default=0.0)
+    status_at = facts.status.at if facts.status is not None else 0.0
+    return withdrawn_at + LAG_SECONDS if withdrawn_at > max(facts.worked_at, status_at) else None
 
 
 # Something waits for a person

@@ -292,10 +292,11 @@ def _interrupt_marked(facts: Facts, seen: InterruptMarked) -> Facts:
         return facts
     in_foreground = any(tool.name in requests.AGENT_TOOLS for tool in facts.main_tools)
     agents = () if in_foreground else facts.agents
-    end = End(Ending.INTERRUPTED, seen.at, Source.TRANSCRIPT, background=("subagent",) * len(agents))
+    background = ("subagent",) * len(agents)
     if facts.turn is None and facts.end is not None and facts.end.how is Ending.INTERRUPTED:
         # The sessions file has told it before.
-        end = replace(end, began_at=facts.end.began_at)
+        return replace(facts, agents=agents, end=replace(facts.end, background=facts.end.background or background))
+    end = End(Ending.INTERRUPTED, seen.at, Source.TRANSCRIPT, background=background)
     return ended(replace(facts, agents=agents), end)
 
 

@@ -64,6 +64,10 @@ CASES: Cases = {
         ],
         [(2050, "waiting_permission"), (2100, "waiting_permission"), (2500, "waiting_permission"), (2700, "stopped")],
     ),
+    "a request whose hook Claude has ended leads to no work": (
+        [*BUSY, tool(1000, command="touch x"), ask(1040, command="touch x"), withdraw(2000)],
+        [(1900, "waiting_permission"), (2010, "waiting_permission"), (3450, "waiting_permission"), (3600, "working")],
+    ),
     "a dialog that Esc closes goes on to the message that was queued": (
         [
             *BUSY,

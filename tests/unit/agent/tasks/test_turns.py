@@ -166,7 +166,7 @@ CASES: Cases = {
     ),
     "an interruption that the transcript marks much later stays one": (
         [*BUSY, status(2110, "idle"), line(3300, "InterruptMarked", happened=2910, for_tool_use=False)],
-        [(2500, "working"), (2700, "stopped"), (3350, "stopped"), (4000, "stopped")],
+        [(2500, "working"), (2700, "stopped"), (3301, "stopped"), (3350, "stopped"), (4000, "stopped")],
     ),
     "an idle from before the turn says nothing of an interruption": (
         [*DONE, prompt(3000, "p2"), line(3300, "InterruptMarked", for_tool_use=False)],
