@@ -19,7 +19,8 @@ LEAVE_SECONDS = 10.0
 DRAFT_SECONDS = 0.5
 """A screen that is just drawn anew may show for a moment what isn't in the composer any more."""
 SHOW_SECONDS = 1.0
-"""A busy Claude that draws its screen anew has no composer for a moment."""
+DRAW_SECONDS = 5.0
+"""Claude draws its screen anew all the time while it speaks; on a busy machine it often has no composer meanwhile."""
 LOOK_SECONDS = 0.05
 MOST_LINES = 20
 QUIET = frozenset({Activity.IDLE, Activity.STOPPED, Activity.FAILED})
@@ -96,14 +97,11 @@ class Composer:
         await self._terminal.leave_copy_mode()
         if self._is_leaving:
             self._is_leaving = not await until(self._is_left, LEAVE_SECONDS)
-        draft = await self.text()
-        if draft and await until(self._is_empty, DRAFT_SECONDS):
-            return
+        draft = await self._shown_text()
         if draft:
             self.note_taken_back(draft)
             await self._clear(draft)
-        await until(self._is_shown, SHOW_SECONDS)
-        draft = await self.text()
+            draft = await self._shown_text()
         if draft is None:
             raise BlockedError(GONE)
         if draft:
@@ -117,7 +115,7 @@ class Composer:
         """
         await self._terminal.paste(text)
         await until(self._has_text, PASTE_SECONDS)
-        if await self.text() is None:
+        if await self._shown_text() is None:
             raise BlockedError(GONE)
         await self.check_no_dialog()
 
@@ -167,8 +165,18 @@ class Composer:
     async def _has_text(self) -> bool:
         return bool(await self.text())
 
-    async def _is_shown(self) -> bool:
-        return await self.text() is not None
+    async def _shown_text(self) -> str | None:
+        """Return what stands in it, and wait where it may only be just being drawn."""
+        draft: str | None = None
+
+        async def is_shown() -> bool:
+            nonlocal draft
+            draft = await self.text()
+            return draft is not None
+
+        is_quiet = self._terminal.activity()[0] in QUIET
+        await until(is_shown, SHOW_SECONDS if is_quiet else DRAW_SECONDS)
+        return draft
 
     async def _is_empty(self) -> bool:
         return await self.text() == ""

@@ -26,6 +26,7 @@ class Claude:
         keys: All that was pressed.
         lag: For how many looks a text that was sent is still shown.
         waits: Whether a dialog is open.
+        flickers: For how many looks the screen is just being drawn.
         is_silent: Whether nothing tells that a text was taken.
         is_between: Whether messages wait inside and no turn runs.
         opens: Called when a text was pasted.
@@ -43,6 +44,7 @@ class Claude:
         self.opens: Callable[[], None] = lambda: None
         self.is_between = False
         self.is_silent = False
+        self.flickers = 0
         self._still = ""
 
     def send(self, text: str, *, allow_commands: bool = False) -> Message:
@@ -62,7 +64,8 @@ class Claude:
         return self.waits
 
     async def capture(self) -> str:
-        if self.shown is None:
+        if self.shown is None or self.flickers:
+            self.flickers -= self.flickers > 0
             return "Rewind"
         if self._still and self.lag > 0:
             self.lag -= 1
@@ -105,7 +108,8 @@ class Claude:
 def claude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Claude:
     monkeypatch.setattr(composer, "LOOK_SECONDS", 0.001)
     monkeypatch.setattr(composer, "PASTE_SECONDS", 0.02)
-    monkeypatch.setattr(composer, "SHOW_SECONDS", 0.02)
+    monkeypatch.setattr(composer, "SHOW_SECONDS", 0.1)
+    monkeypatch.setattr(composer, "DRAW_SECONDS", 0.1)
     return Claude(tmp_path / "messages.jsonl")
 
 
@@ -220,6 +224,15 @@ def test_a_screen_that_is_being_drawn_is_waited_for(claude: Claude) -> None:
         return await sending
 
     assert asyncio.run(play()).delivery is Delivery.DELIVERED
+
+
+def test_a_screen_that_is_drawn_behind_the_paste_keeps_no_text_from_being_sent(claude: Claude) -> None:
+    def draw() -> None:
+        claude.flickers = 40
+
+    claude.opens = draw
+    assert claude.send("hello").delivery is Delivery.DELIVERED
+    assert claude.keys == ["Enter"]
 
 
 def test_a_text_waits_for_the_turn_that_takes_those_before_it(claude: Claude) -> None:
