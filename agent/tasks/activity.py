@@ -81,7 +81,16 @@ def conclude(facts: Facts, before: Activity) -> Conclusion:
             return replace(conclusion, activity=before)
         if (until := _withdrawn_until(facts)) is not None and facts.now < until:
             return replace(conclusion, activity=before, until=until)
+    if before is Activity.WAITING_BACKGROUND and conclusion.activity is Activity.WORKING and _is_at_rest(facts):
+        # What ran in the background is over, but it isn't sure yet that no turn follows.
+        return replace(conclusion, activity=before)
     return conclusion
+
+
+def _is_at_rest(facts: Facts) -> bool:
+    """Tell whether no turn runs and none is on its way."""
+    is_awaited = bool(facts.queue) or queueing.taken_until(facts) is not None
+    return facts.turn is None and facts.word in interruptions.OVER and not is_awaited
 
 
 def _may_be_over(facts: Facts) -> bool:

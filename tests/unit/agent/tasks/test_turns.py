@@ -168,6 +168,16 @@ CASES: Cases = {
         [*BUSY, status(2110, "idle"), line(3300, "InterruptMarked", happened=2910, for_tool_use=False)],
         [(2500, "working"), (2700, "stopped"), (3301, "stopped"), (3350, "stopped"), (4000, "stopped")],
     ),
+    "a tool that Esc ends is shown as a shell for a moment and never as work again": (
+        [
+            *BUSY,
+            tool(1000, command="sleep 60"),
+            status(2000, "shell"),
+            line(2150, "InterruptMarked", happened=2050, for_tool_use=True),
+            status(2300, "idle"),
+        ],
+        [(1900, "working"), (2200, "waiting_background"), (2400, "waiting_background"), (2800, "stopped")],
+    ),
     "an idle from before the turn says nothing of an interruption": (
         [*DONE, prompt(3000, "p2"), line(3300, "InterruptMarked", for_tool_use=False)],
         [(3100, "working"), (4000, "working"), (5500, "stopped")],
