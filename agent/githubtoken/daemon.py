@@ -52,7 +52,6 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._retries = Retries()
         self._due_at = now()
-        self._valid_until: datetime | None = None
         self._last_app: GithubApp | None = None
 
     def stop(self) -> None:
@@ -86,7 +85,6 @@ class Daemon:
     def _renewed(self, token: InstallationToken) -> None:
         now = self._now()
         self._folder.store(token, now=now)
-        self._valid_until = token.expires_at
         self._retries.reset()
         delay = refresh_delay((token.expires_at - now).total_seconds())
         self._due_at = now + timedelta(seconds=delay)
@@ -100,6 +98,6 @@ class Daemon:
         self._due_at = now + timedelta(seconds=delay)
         event(log, logging.ERROR, "the token wasn't renewed", reason=str(error), retry_seconds=round(delay, 1))
         try:
-            self._folder.note_failure(str(error), now=now, valid_until=self._valid_until)
+            self._folder.note_failure(str(error), now=now)
         except OSError as second:
             event(log, logging.ERROR, "the state can't be written", reason=second.strerror)

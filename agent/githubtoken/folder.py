@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.files import write_atomically
+from agent.files import read_small, write_atomically
 from agent.githubtoken.exchange import InstallationToken
 
 ALIVE_SECONDS = 180
@@ -32,13 +32,25 @@ class Folder:
         write_atomically(self.token_file, token.token.encode())
         self._write_state(expires_at=token.expires_at, refreshed_at=now)
 
-    def note_failure(self, error: str, *, now: datetime, valid_until: datetime | None) -> None:
-        """Keep what went wrong; a token that has ended goes, so that nobody sends it."""
-        if valid_until is None or valid_until <= now:
+    def note_failure(self, error: str, *, now: datetime) -> None:
+        """Keep what went wrong beside when it last went well; a token that has ended goes, so that nobody sends it."""
+        before = self._read_state()
+        expires_at = before.get("expires_at")
+        if expires_at is None or expires_at <= now:
             with contextlib.suppress(FileNotFoundError):
                 self.token_file.unlink()
-            valid_until = None
-        self._write_state(expires_at=valid_until, last_error=error, last_error_at=now)
+            expires_at = None
+        refreshed_at = before.get("refreshed_at")
+        self._write_state(expires_at=expires_at, refreshed_at=refreshed_at, last_error=error, last_error_at=now)
+
+    def _read_state(self) -> dict[str, datetime]:
+        """Return the times of the state; it may be that of a container before this one, or none."""
+        try:
+            state = json.loads(read_small(self.state_file))
+            times = {key: state[key] for key in ("expires_at", "refreshed_at") if state.get(key)}
+            return {key: datetime.fromisoformat(time).astimezone(UTC) for key, time in times.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
 
     def _write_state(self, **values: datetime | str | None) -> None:
         state = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}

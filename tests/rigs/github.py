@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import html
 import secrets
 import socket
 import threading
@@ -20,8 +21,9 @@ import jwt
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from starlette.applications import Starlette
+from starlette.datastructures import URL
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 API_VERSION = "2022-11-28"
@@ -54,21 +56,25 @@ class StubGithub:
         client_id: Of the OAuth App.
         client_secret: Of the OAuth App.
         at_the_browser: Who signs in next.
+        asks: Whether it asks the person first by a page, as GitHub does, instead of going on at once.
         app: The GitHub App, if any.
         failure: Status that the App's endpoint answers instead of a token; 0 for none.
         retry_after: Seconds in the Retry-After header of a failure.
         clock_offset: How far this server's clock is ahead of ours.
         token_requests: Bodies of all requests for installation tokens.
+        newest_token: The installation token that was given last.
     """
 
     client_id: str = "Iv1.0123456789abcdef"
     client_secret: str = "0123456789abcdef0123456789abcdef01234567"
     at_the_browser: Account = Account("alice")
+    asks: bool = False
     app: GithubApp | None = None
     failure: int = 0
     retry_after: int = 0
     clock_offset: timedelta = timedelta()
     token_requests: list[Any] = field(default_factory=list)
+    newest_token: str = ""
     _codes: dict[str, tuple[Account, str]] = field(default_factory=dict)
     _tokens: dict[str, Account] = field(default_factory=dict)
 
@@ -91,10 +97,17 @@ class StubGithub:
         query = request.query_params
         if query["client_id"] != self.client_id:
             return Response("unknown client", 404)
+        if self.asks and "agreed" not in query:
+            return HTMLResponse(self._question(request.url.include_query_params(agreed="yes")))
         code = secrets.token_hex(10)
         self._codes[code] = (self.at_the_browser, query.get("code_challenge", ""))
         answer = urlencode({"code": code, "state": query["state"]})
         return RedirectResponse(f"{query['redirect_uri']}?{answer}", 302)
+
+    def _question(self, address: URL) -> str:
+        login = html.escape(self.at_the_browser.login)
+        link = f'<a href="{html.escape(str(address))}">Continue as {login}</a>'
+        return f'<!doctype html><html lang="en"><title>GitHub</title><h1>Choose an account</h1><p>{link}</p></html>'
 
     async def _access_token(self, request: Request) -> Response:
         form = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
@@ -144,8 +157,9 @@ class StubGithub:
         if refusal:
             return JSONResponse({"message": refusal}, 401, headers)
         assert self.app is not None
+        self.newest_token = f"ghs_{secrets.token_hex(18)}"
         document = {
-            "token": f"ghs_{secrets.token_hex(18)}",
+            "token": self.newest_token,
             "expires_at": (now - self.clock_offset + self.app.lifetime).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         return JSONResponse(document, 201, headers)

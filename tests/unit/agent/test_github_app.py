@@ -155,10 +155,23 @@ def test_a_failure_keeps_a_valid_token_and_removes_one_that_ended(folder: Folder
     now = datetime(2026, 11, 23, 18, tzinfo=UTC)
     end = now + timedelta(hours=1)
     folder.store(InstallationToken("ghs_secret", end), now=now)
-    folder.note_failure("GitHub answered 503", now=now, valid_until=end)
+    # The container may have been restarted meanwhile.
+    folder = Folder(folder.token_file.parent)
+    folder.note_failure("GitHub answered 503", now=now)
     assert folder.token_file.exists()
-    folder.note_failure("GitHub answered 503", now=end, valid_until=end)
+    state = json.loads(folder.state_file.read_text())
+    assert (state["refreshed_at"], state["expires_at"]) == ("2026-11-23T18:00:00+00:00", "2026-11-23T19:00:00+00:00")
+    folder.note_failure("GitHub answered 503", now=end)
     assert not folder.token_file.exists()
+    state = json.loads(folder.state_file.read_text())
+    assert (state["last_error"], state["expires_at"]) == ("GitHub answered 503", None)
+    assert state["refreshed_at"] == "2026-11-23T18:00:00+00:00"
+
+
+@pytest.mark.parametrize("state", ["", "[]", "{", '{"expires_at": 7}', '{"expires_at": "soon"}'])
+def test_a_state_that_makes_no_sense_is_replaced(folder: Folder, state: str) -> None:
+    folder.state_file.write_text(state)
+    folder.note_failure("GitHub answered 503", now=datetime(2026, 11, 23, 18, tzinfo=UTC))
     assert json.loads(folder.state_file.read_text())["last_error"] == "GitHub answered 503"
 
 
