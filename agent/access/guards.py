@@ -8,7 +8,7 @@ Authorization, and the routes see only the `Caller`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +42,13 @@ class Caller:
     session: Session | None = None
 
 
+Arrived = Callable[[Caller], Awaitable[None]]
+
+
+async def unnoted(_caller: Caller) -> None:
+    """Note nothing of who comes in."""
+
+
 def caller_of(connection: HTTPConnection) -> Caller:
     """Return who makes a guarded request."""
     caller = connection.state.caller
@@ -57,13 +64,23 @@ class SessionGuard:
         origin: The workspace's origin.
         admission_file: The allow-list, read for each request.
         now: The clock.
+        arrived: Called with whoever is let in, before anything is done for them.
     """
 
-    def __init__(self, app: ASGIApp, *, origin: str, admission_file: Path, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        origin: str,
+        admission_file: Path,
+        now: Callable[[], datetime],
+        arrived: Arrived = unnoted,
+    ) -> None:
         self._app = app
         self._origin = origin
         self._admission_file = admission_file
         self._now = now
+        self._arrived = arrived
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request or an upgrade on, or refuse it."""
@@ -72,6 +89,7 @@ class SessionGuard:
         except AgentError as error:
             await refuse(error, scope, receive, send)
         else:
+            await self._arrived(caller)
             scope.setdefault("state", {})["caller"] = caller
             await self._app(scope, receive, send)
 
@@ -89,9 +107,10 @@ class SessionGuard:
 class BearerGuard:
     """Lets pass what carries a valid token, and the two probes."""
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, *, tokens: Tokens, arrived: Arrived = unnoted) -> None:
         self._app = app
         self._tokens = tokens
+        self._arrived = arrived
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request or an upgrade on, or refuse it."""
@@ -105,7 +124,9 @@ class BearerGuard:
             error = UnauthorizedError("a valid bearer token is needed", hint="send Authorization: Bearer TOKEN")
             await refuse(error, scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = Caller("token", name)
+        caller = Caller("token", name)
+        await self._arrived(caller)
+        scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
 

@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.access.admission import Session
-from agent.access.guards import Caller, refuse
+from agent.access.guards import Arrived, Caller, refuse, unnoted
 from agent.access.headers import collect
 from agent.access.origin import check_request, check_upgrade
 from agent.access.tokens import read_secret
@@ -149,12 +149,14 @@ class LocalGuard:
         app: What is guarded.
         origin: `http://127.0.0.1:PORT`.
         keys: The sign-in link's.
+        arrived: Called with whoever is let in.
     """
 
-    def __init__(self, app: ASGIApp, *, origin: str, keys: LocalKeys) -> None:
+    def __init__(self, app: ASGIApp, *, origin: str, keys: LocalKeys, arrived: Arrived = unnoted) -> None:
         self._app = app
         self._origin = origin
         self._keys = keys
+        self._arrived = arrived
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request or an upgrade on, sign in, sign out, or refuse."""
@@ -170,7 +172,9 @@ class LocalGuard:
         if answer is not None:
             await answer(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = Caller("session", USER, session)
+        caller = Caller("session", USER, session)
+        await self._arrived(caller)
+        scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
     def _check_source(self, scope: Scope) -> None:

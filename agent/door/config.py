@@ -17,8 +17,10 @@ from agent.files import read_small
 
 FLAG_PATTERN = re.compile(r"[a-z][a-z0-9-]*")
 # They let requests in without a sign-in, believe headers of clients, or belong to the watcher.
-REFUSED_FLAGS = re.compile(r".*secret.*|skip-auth-.*|skip-jwt-.*|reverse-proxy|trusted-.*|.*config|insecure-.*")
-BIND_ADDRESS_PATTERN = re.compile(rb"^\s*bindAddress:\s*\S", re.MULTILINE)
+REFUSED_FLAGS = re.compile(
+    r".*secret.*|skip-auth-.*|skip-jwt-.*|reverse-proxy|trusted-.*|.*config|insecure-.*|custom-.*"
+)
+BIND_ADDRESS_PATTERN = re.compile(rb"^\s*bindAddress:\s*[\"']?(\S*):(\d{1,5})\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,23 @@ def arguments(files: DoorFiles, content: Content) -> tuple[str, ...]:
     return tuple(f"--{name}={value}" for name, value in flags.items())
 
 
+def bind_address(content: Content) -> tuple[str, int]:
+    """Return host and port where oauth2-proxy listens.
+
+    Raises:
+        ValueError: `arguments` refuses these files.
+    """
+    found = BIND_ADDRESS_PATTERN.search(content.alpha)
+    if found is None:
+        raise ValueError("no server.bindAddress")
+    return found[1].decode().strip("[]") or "localhost", int(found[2])
+
+
 def _alpha_problems(path: Path, content: bytes) -> list[str]:
     if not content.strip():
         return [f"{path} is missing or empty"]
     if not BIND_ADDRESS_PATTERN.search(content):
-        return [f"{path} has no server.bindAddress; without it oauth2-proxy ends at once and says nothing"]
+        return [f"{path} has no server.bindAddress with a port; without it oauth2-proxy ends at once and says nothing"]
     return []
 
 

@@ -16,6 +16,8 @@ from agent.door.config import Content
 from agent.files import write_atomically
 
 KEY_CHARACTERS = 32
+# oauth2-proxy's own page for a person who isn't on the list is "500 Oops! Something went wrong".
+PAGES = Path(__file__).parent / "pages"
 
 
 def cookie_key(content: Content) -> bytes:
@@ -31,12 +33,16 @@ class Stage:
         self.alpha = directory / "alpha.yaml"
         self.cookie_secret = directory / "cookie-secret"
 
-    def place(self, content: Content) -> tuple[str, str]:
-        """Write the files and return the arguments that name them.
+    def place(self, content: Content) -> tuple[str, ...]:
+        """Write the files and return the arguments that name them and our pages.
 
         Raises:
             OSError: The folder can't be written.
         """
         write_atomically(self.alpha, content.alpha)
         write_atomically(self.cookie_secret, cookie_key(content))
-        return f"--alpha-config={self.alpha}", f"--cookie-secret-file={self.cookie_secret}"
+        return (
+            f"--alpha-config={self.alpha}",
+            f"--cookie-secret-file={self.cookie_secret}",
+            f"--custom-templates-dir={PAGES}",
+        )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +29,7 @@ class Timing:
         final_stop: The same when the pod ends.
         first_delay: Before the first restart after a crash; each further one doubles it.
         longest_delay: The most between two restarts.
-        stable: A run of this length resets the delay.
+        look: Between two looks whether a new proxy answers.
     """
 
     poll: float = 1.0
@@ -38,12 +37,12 @@ class Timing:
     final_stop: float = 10.0
     first_delay: float = 0.5
     longest_delay: float = 30.0
-    stable: float = 30.0
+    look: float = 0.02
 
 
 @dataclass(slots=True)
 class BackOff:
-    """The growing delay between restarts of a proxy that ends by itself."""
+    """The delay between restarts of a proxy that ends: it grows while each fails to start."""
 
     timing: Timing
     delay: float = field(init=False)
@@ -51,9 +50,9 @@ class BackOff:
     def __post_init__(self) -> None:
         self.delay = self.timing.first_delay
 
-    def after_run(self, seconds: float) -> float:
-        """Return the delay after a run of this length."""
-        if seconds >= self.timing.stable:
+    def after_run(self, *, failed: bool) -> float:
+        """Return the delay after a run, which failed when it came to nothing."""
+        if not failed:
             self.delay = self.timing.first_delay
         delay = self.delay
         self.delay = min(delay * 2, self.timing.longest_delay)
@@ -68,7 +67,6 @@ class Watcher:
         files: What it is mounted with.
         stage: Where it is run from.
         timing: How long things take.
-        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -78,13 +76,11 @@ class Watcher:
         stage: Stage,
         *,
         timing: Timing | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._program = program
         self._files = files
         self._stage = stage
         self._timing = timing or Timing()
-        self._clock = clock
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -116,14 +112,18 @@ class Watcher:
         back_off = BackOff(self._timing)
         changed = asyncio.create_task(self._changed(content))
         while not changed.done():
-            started = self._clock()
             staged = self._stage.place(content)
             proxy = await Proxy.start(self._program, (*staged, *arguments), (*content.secrets, cookie_key(content)))
             event(log, logging.INFO, "oauth2-proxy started", pid=proxy.pid)
             ended = asyncio.create_task(proxy.ended())
+            answers = asyncio.create_task(self._answers(config.bind_address(content)))
             await asyncio.wait([changed, ended], return_when=asyncio.FIRST_COMPLETED)
+            has_answered = answers.done()
+            answers.cancel()
             if ended.done():
-                delay = back_off.after_run(self._clock() - started)
+                # Whoever kills it may do so before we have seen that it answers.
+                was_killed = ended.result() < 0
+                delay = back_off.after_run(failed=not (has_answered or was_killed))
                 event(log, logging.ERROR, "oauth2-proxy ended by itself", exit_code=ended.result(), retry_seconds=delay)
                 await asyncio.wait([changed], timeout=delay)
             else:
@@ -132,6 +132,15 @@ class Watcher:
                 await proxy.stop(self._timing.final_stop if final else self._timing.reload_stop)
                 await ended
         return changed.result()
+
+    async def _answers(self, address: tuple[str, int]) -> None:
+        """Wait until the proxy accepts connections."""
+        while True:
+            with contextlib.suppress(OSError):
+                _reader, writer = await asyncio.open_connection(*address)
+                writer.close()
+                return
+            await asyncio.sleep(self._timing.look)
 
     async def _changed(self, content: Content) -> Content:
         """Wait until the files differ from `content`, or the watcher stops; return what they are then."""

@@ -1,10 +1,11 @@
-"""Requests as they are written: any path, any header, twice if wanted, over TCP or a Unix socket."""
+"""Requests as they are written: any path, any header, twice if wanted, over TCP, TLS or a Unix socket."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,27 +53,55 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def connect(target: str | Path) -> http.client.HTTPConnection:
-    """Make a connection to `address:port` or to a Unix socket."""
+@dataclass(frozen=True)
+class TlsAddress:
+    """Where a TLS server listens, which serves several names.
+
+    Attributes:
+        address: `address:port`.
+        name: The one that we want, which its certificate has to have.
+        trust: Whose certificates are believed.
+    """
+
+    address: str
+    name: str
+    trust: ssl.SSLContext
+
+
+class TlsConnection(http.client.HTTPConnection):
+    """HTTP over TLS, by an address and a name."""
+
+    def __init__(self, target: TlsAddress) -> None:
+        super().__init__(target.address, timeout=SECONDS)
+        self._target = target
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = self._target.trust.wrap_socket(self.sock, server_hostname=self._target.name)
+
+
+Target = str | Path | TlsAddress
+
+
+def connect(target: Target) -> http.client.HTTPConnection:
+    """Make a connection to `address:port`, to a TLS server or to a Unix socket."""
+    if isinstance(target, TlsAddress):
+        return TlsConnection(target)
     return UnixConnection(target) if isinstance(target, Path) else http.client.HTTPConnection(target, timeout=SECONDS)
 
 
-def send(
-    target: str | Path, method: str, path: str, headers: Headers = (), *, host: str, json_body: Any = None
-) -> Answer:
+def send(target: Target, method: str, path: str, headers: Headers = (), *, host: str, json_body: Any = None) -> Answer:
     """Send one request on a connection of its own.
 
     Args:
-        target: `address:port`, or the path of a Unix socket.
+        target: `address:port`, a TLS server, or the path of a Unix socket.
         method: Any word.
         path: Goes out as it is, dots and all.
         headers: Go out as they are, in this order.
         host: The Host header.
         json_body: Sent as JSON, with its content type unless a header gives another.
     """
-    connection = (
-        UnixConnection(target) if isinstance(target, Path) else http.client.HTTPConnection(target, timeout=SECONDS)
-    )
+    connection = connect(target)
     body = b"" if json_body is None else json.dumps(json_body).encode()
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.door.config import Content
-from agent.door.staging import Stage, cookie_key
+from agent.door.staging import PAGES, Stage, cookie_key
 
 CONTENT = Content(b"alpha", b"{}", b"client-secret", b"0123456789abcdef0123456789abcdef")
 
@@ -29,7 +29,11 @@ def test_the_key_depends_on_the_secret_and_on_the_configuration_alone() -> None:
 
 def test_the_files_are_private_and_whole(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    assert stage.place(CONTENT) == (f"--alpha-config={stage.alpha}", f"--cookie-secret-file={stage.cookie_secret}")
+    assert stage.place(CONTENT) == (
+        f"--alpha-config={stage.alpha}",
+        f"--cookie-secret-file={stage.cookie_secret}",
+        f"--custom-templates-dir={PAGES}",
+    )
     stage.place(CONTENT)
     assert stage.alpha.read_bytes() == b"alpha"
     assert stage.cookie_secret.read_bytes() == cookie_key(CONTENT)
