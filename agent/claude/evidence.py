@@ -283,10 +283,17 @@ class TakenBack(Evidence):
 
 @dataclass(frozen=True, slots=True)
 class InterruptMarked(Evidence):
-    """`[Request interrupted by user…]`."""
+    """`[Request interrupted by user…]`.
+
+    Attributes:
+        is_of_reply: The line names the model's reply that was interrupted (`interruptedMessageId`). Where the only
+            call of a reply was refused in its dialog it names none; where that call ran already it does (seen with
+            2.1.197 and 2.1.330).
+    """
 
     source: ClassVar[Source] = Source.TRANSCRIPT
     for_tool_use: bool = False
+    is_of_reply: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,8 @@ def _user_evidence(line: Line, at: float) -> list[Evidence]:
     ]
     text = _said(line)
     if text.startswith(INTERRUPTED):
-        return [*results, InterruptMarked(at, for_tool_use=text.startswith(FOR_TOOL_USE))]
+        is_of_reply = bool(_text(line, "interruptedMessageId"))
+        return [*results, InterruptMarked(at, for_tool_use=text.startswith(FOR_TOOL_USE), is_of_reply=is_of_reply)]
     if line.get("isMeta") or results or not text:
         return results
     prompt_source = _text(line, "promptSource") or "typed"

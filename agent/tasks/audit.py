@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
 
@@ -43,6 +44,33 @@ class Actor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which entries are asked for.
+
+    Attributes:
+        limit: At most so many.
+        task_id: Only those about this task.
+        before: Only older ones: the `at` of the last entry of the list before.
+        actions: Only these, or all whose word before the dot is named; empty is all.
+        after: Only newer ones.
+    """
+
+    limit: int
+    task_id: str | None = None
+    before: float | None = None
+    actions: frozenset[str] = frozenset()
+    after: float = 0.0
+
+    def wants(self, entry: AuditEntry) -> bool:
+        """Tell whether an entry is one of them."""
+        return (
+            self.task_id in (None, entry.task_id)
+            and (self.before is None or entry.at < self.before)
+            and (not self.actions or not self.actions.isdisjoint((entry.action, entry.action.partition(".")[0])))
+        )
+
+
 class Audit:
     """The audit log of a workspace.
 
@@ -54,6 +82,7 @@ class Audit:
         largest_bytes: A larger file is put aside.
         kept_files: How many files there are at most.
         now: The clock, in Unix seconds.
+        noted: Called when an entry can be read.
     """
 
     def __init__(
@@ -63,11 +92,13 @@ class Audit:
         largest_bytes: int = LARGEST_BYTES,
         kept_files: int = KEPT_FILES,
         now: Callable[[], float] = time.time,
+        noted: Callable[[], None] = lambda: None,
     ) -> None:
         self._files = [directory / "audit.jsonl"]
         self._files += [directory / f"audit.{number}.jsonl" for number in range(1, kept_files)]
         self._largest_bytes = largest_bytes
         self._now = now
+        self._noted = noted
         self._last_at = 0.0
         self._turn = asyncio.Lock()
         self._moving = threading.Lock()
@@ -95,6 +126,8 @@ class Audit:
                 await asyncio.to_thread(self._append, json.dumps(content).encode() + b"\n")
             except OSError as error:
                 event(log, logging.ERROR, "the audit log can't be written", reason=error.strerror)
+                return
+        self._noted()
 
     def _append(self, line: bytes) -> None:
         file = self._files[0]
@@ -120,27 +153,24 @@ class Audit:
                 if newer.exists():
                     newer.replace(older)
 
-    async def list(self, *, limit: int, task_id: str | None = None, before: float | None = None) -> AuditList:
-        """Return the newest entries first.
+    async def list(self, query: AuditQuery) -> AuditList:
+        """Return the newest entries first."""
+        return await asyncio.to_thread(self._list, query)
 
-        Args:
-            limit: At most so many.
-            task_id: Only those about this task.
-            before: Only older ones: the `at` of the last entry of the list before.
-        """
-        return await asyncio.to_thread(self._list, limit, task_id, before)
-
-    def _list(self, limit: int, task_id: str | None, before: float | None) -> AuditList:
+    def _list(self, query: AuditQuery) -> AuditList:
         chosen: list[AuditEntry] = []
         for line in self._backwards():
-            if len(chosen) == limit:
+            if len(chosen) == query.limit:
                 break
             try:
                 entry = AuditEntry.model_validate_json(line)
             except ValueError:
                 # Half a line.
                 continue
-            if task_id in (None, entry.task_id) and (before is None or entry.at < before):
+            if entry.at <= query.after:
+                # The older lines are older still.
+                break
+            if query.wants(entry):
                 chosen.append(entry)
         return AuditList(entries=tuple(chosen))
 

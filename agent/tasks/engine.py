@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
+from typing import Literal
 
 from agent import processes
 from agent.logs import event
-from agent.models import Status
+from agent.models import Status, TaskEvent
 from agent.settings import Settings
 from agent.tasks import limits
+from agent.tasks.arrivals import Arrivals
 from agent.tasks.audit import Audit
 from agent.tasks.hooksink import RegistrySink
 from agent.tasks.live import End
@@ -44,6 +47,8 @@ class Engine:
 
     Attributes:
         service: What routes call.
+        audit: Who did what.
+        arrivals: Who came in.
         sink: Where hooks arrive.
         hooks: Where they are sent to.
     """
@@ -53,7 +58,8 @@ class Engine:
         self._tmux = Tmux(settings.tmux_socket, settings.tmux_configuration)
         self._registry = Registry(Store(settings.state_directory / "tasks"), Stream())
         self.hooks = HooksAddress(settings.hooks_port)
-        audit = Audit(settings.state_directory)
+        self.audit = audit = Audit(settings.state_directory, noted=lambda: self.tell("audit"))
+        self.arrivals = Arrivals(audit)
         self._runner = Runner(
             settings,
             self._registry,
@@ -69,6 +75,15 @@ class Engine:
         self._retention = Retention(self._registry, Bounds(settings.keep_tasks, settings.keep_days))
         self._webhooks = Webhooks(self._registry, settings.webhook_networks)
         self._registry.observers.append(self._webhooks.check)
+
+    @property
+    def webhook_failures(self) -> dict[str, int]:
+        """How many tries to send a webhook failed since the agent started, by what was done then."""
+        return self._webhooks.failures
+
+    def tell(self, kind: Literal["services", "audit"]) -> None:
+        """Send an event that says that a list has changed."""
+        self._registry.stream.publish(TaskEvent(kind=kind, at=time.time()))
 
     async def start(self) -> None:
         """Find the tasks of earlier agents again.

@@ -151,6 +151,9 @@ class Request:
         answered_at: When our answer was handed to the hook.
         closed_at: When it was seen that nobody is waited for any more, perhaps before it shows whose answer counted.
         ended_at: When its tool ended.
+        was_alone: Whether no other call of the main conversation ran when our answer was handed over.
+        refused_at: When the transcript had a refusal of the tool that we allowed: by somebody who was faster, or by
+            Esc while it ran.
         outcome: `applied`: our answer counted; `terminal`: a person answered at the keyboard; `withdrawn`: Claude
             took it back, which is a person's No or Esc; `expired`: it is over without an answer.
         decision: Of whoever's answer counted, or the one that we handed over.
@@ -167,6 +170,8 @@ class Request:
     answered_at: float | None = None
     closed_at: float | None = None
     ended_at: float | None = None
+    was_alone: bool = False
+    refused_at: float | None = None
     outcome: Outcome | None = None
     decision: Decision | None = None
 

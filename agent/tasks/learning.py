@@ -285,7 +285,7 @@ def _user_line(facts: Facts, seen: UserLine) -> Facts:
 def _interrupt_marked(facts: Facts, seen: InterruptMarked) -> Facts:
     if not is_of_this_launch(facts, seen):
         return facts
-    facts = replace(facts, marked=seen)
+    facts = requests.interrupted(replace(facts, marked=seen), seen)
     if facts.watched_since is not None and facts.turn is None and facts.end is None:
         return facts
     if facts.turn is not None and seen.at < facts.turn.began_at:

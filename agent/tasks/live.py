@@ -26,12 +26,11 @@ from agent.claude.evidence import (
     TurnStopped,
     WatchBegan,
 )
-from agent.claude.subagents import Subagents
-from agent.claude.usage import UsageCounter
 from agent.logs import event
 from agent.models import Activity, Decision, Delivery, Source, TaskEvent, Usage
 from agent.processes import children, is_alive, start_time
 from agent.tasks import state as states
+from agent.tasks.conversation import Conversation
 from agent.tasks.delivery import DIALOG_SECONDS, Deliverer
 from agent.tasks.messages import Messages
 from agent.tasks.permissions import Broker
@@ -47,7 +46,7 @@ QUIET_LOOK_SECONDS = 0.1
 QUIET_AFTER_SECONDS = 60
 PROCESS_SECONDS = 0.25
 SCREEN_SECONDS = 0.5
-SUBAGENTS_SECONDS = 0.5
+BESIDE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,6 @@ class LiveTask:
     ) -> None:
         self.place = place
         self.launch = launch
-        self.session_id = session_id
         self.messages = messages
         self.broker = broker
         broker.handed = self.on_answer
@@ -117,20 +115,23 @@ class LiveTask:
         self._changed = changed
         self._sessions_file: sessionsfile.Watched | None = None
         self._status: StatusSeen | None = None
-        self._tail: transcript.Tail | None = None
-        self._subagents: Subagents | None = None
-        self._usage = UsageCounter()
+        self._conversation = Conversation(place.configuration, session_id)
         self._tool_may_ask_until = 0.0
         self._looked_at_screen = 0.0
         self._drawn = 0
         self._looked_at_process = 0.0
-        self._looked_at_subagents = 0.0
+        self._looked_beside = 0.0
         self._end: End | None = None
+
+    @property
+    def session_id(self) -> str:
+        """Claude's id of the conversation; `/clear` changes it."""
+        return self._conversation.session_id
 
     @property
     def usage(self) -> Usage:
         """Tokens of the whole conversation so far."""
-        return self._usage.usage()
+        return self._conversation.usage
 
     @property
     def tool_may_ask_until(self) -> float:
@@ -148,15 +149,13 @@ class LiveTask:
         if isinstance(evidence, ToolStarted):
             self._tool_may_ask_until = time.monotonic() + DIALOG_SECONDS
         if isinstance(evidence, SessionStarted | StatusSeen) and evidence.session_id:
-            self._follow_conversation(evidence.session_id)
+            self._follow(evidence.session_id)
         if _shown(before) != _shown(self.state):
             self._changed(self)
 
-    def _follow_conversation(self, session_id: str) -> None:
-        """Go on with another transcript after `/clear`, which keeps the process and changes the id."""
+    def _follow(self, session_id: str) -> None:
         if session_id != self.session_id:
-            self.session_id = session_id
-            self._tail = None
+            self._conversation.switch(session_id)
             self._changed(self)
 
     async def on_hook(self, payload: Mapping[str, Any], at: float) -> None:
@@ -208,19 +207,22 @@ class LiveTask:
             from_the_start: Whether every hook of the session will reach us; False for one that ran before us.
         """
         if not from_the_start:
-            await self._catch_up()
+            self._catch_up()
         while self._end is None:
             await self._look()
             await asyncio.sleep(self._pause())
-        await self._read_transcript()
-        self._read_subagents()
+        self._read_transcript()
+        self._read_beside()
         self.take(Exited(self._end.at, self._end.exit_code))
         return self._end
 
-    async def _catch_up(self) -> None:
+    def _catch_up(self) -> None:
         """Read what the conversation was before we came; only receipts and usage follow from it."""
-        await self._read_transcript(is_history=True)
-        self._read_subagents(is_history=True)
+        for line in self._conversation.read_all():
+            for evidence in transcript.evidence(line):
+                self.messages.observe(evidence)
+        for _ in self._conversation.read_beside():
+            pass
         waits = any(message.delivery is Delivery.SENDING for message in self.messages.all())
         self.take(WatchBegan(time.time(), has_prompt=waits))
 
@@ -230,7 +232,7 @@ class LiveTask:
 
     async def _look(self) -> None:
         self._read_status()
-        await self._read_transcript()
+        self._read_transcript()
         now = time.time()
         due = states.next_tick(self.state)
         if due is not None and due <= now:
@@ -242,9 +244,9 @@ class LiveTask:
         if monotonic - self._looked_at_process >= PROCESS_SECONDS:
             self._looked_at_process = monotonic
             self._read_process(now)
-        if monotonic - self._looked_at_subagents >= SUBAGENTS_SECONDS:
-            self._looked_at_subagents = monotonic
-            self._read_subagents()
+        if monotonic - self._looked_beside >= BESIDE_SECONDS:
+            self._looked_beside = monotonic
+            self._read_beside()
 
     def _read_status(self) -> None:
         if self._sessions_file is None:
@@ -273,30 +275,15 @@ class LiveTask:
         self._read_status()
         return self._status.status if self._status else ""
 
-    async def _read_transcript(self, *, is_history: bool = False) -> None:
-        if self._tail is None:
-            found = transcript.find(self.place.configuration, self.session_id)
-            if found is None:
-                return
-            self._tail = transcript.Tail(found)
-            self._subagents = Subagents(found)
-        if not self._tail.has_news():
-            return
-        for line in self._tail.read_all() if is_history else self._tail.read():
-            self._usage.add(line)
+    def _read_transcript(self) -> None:
+        for line in self._conversation.read():
             for evidence in transcript.evidence(line):
-                if is_history:
-                    self.messages.observe(evidence)
-                else:
-                    self.take(evidence)
-            if not is_history:
-                self._publish_entries(line)
+                self.take(evidence)
+            self._publish_entries(line)
 
-    def _read_subagents(self, *, is_history: bool = False) -> None:
-        for line in self._subagents.read() if self._subagents else ():
-            self._usage.add(line)
-            if not is_history:
-                self._publish_entries(line)
+    def _read_beside(self) -> None:
+        for line in self._conversation.read_beside():
+            self._publish_entries(line)
 
     def _publish_entries(self, line: transcript.Line) -> None:
         for entry in transcript.entries(line):

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from agent.claude.evidence import (
     BatchEnded,
+    InterruptMarked,
     PermissionAnswered,
     PermissionDecided,
     PermissionRequested,
@@ -88,7 +89,12 @@ def answered(facts: Facts, seen: PermissionAnswered) -> Facts:
     return _each(
         facts,
         lambda request: request.request_id == seen.request_id and request.is_open and request.answered_at is None,
-        lambda request: replace(request, answered_at=seen.at, decision=seen.decision),
+        lambda request: replace(
+            request,
+            answered_at=seen.at,
+            decision=seen.decision,
+            was_alone=[tool.tool_use_id for tool in facts.main_tools] == [request.tool_use_id],
+        ),
     )
 
 
@@ -172,15 +178,29 @@ def result_seen(facts: Facts, seen: ToolResultLine) -> Facts:
     """Note a result: had our answer counted, the line before it would have said so.
 
     But of a tool that we allowed and that somebody then interrupted, no line says so; that the turn went on
-    behind the dialog does.
+    behind the dialog does, or the mark of the interruption, which is the next line.
     """
 
     def close(request: Request) -> Request:
-        if seen.is_error and request.decision == "allow" and request.answered_at and _went_on(facts, request):
+        is_allowed = request.decision == "allow" and request.answered_at is not None
+        if seen.is_error and is_allowed and _went_on(facts, request):
             return _over(request, "applied", seen.at, "allow")
+        if seen.is_error and is_allowed and request.was_alone and request.ended_at is None:
+            return replace(request, closed_at=request.closed_at or seen.at, refused_at=seen.at)
         return _over(request, "terminal", seen.at, "deny" if seen.is_error else "allow")
 
     return _each(facts, lambda request: request.tool_use_id == seen.tool_use_id, close)
+
+
+def interrupted(facts: Facts, seen: InterruptMarked) -> Facts:
+    """Note whether the tool that we allowed ran when somebody pressed Esc."""
+    outcome: Outcome = "applied" if seen.is_of_reply else "terminal"
+    decision: Decision = "allow" if seen.is_of_reply else "deny"
+    return _each(
+        facts,
+        lambda request: request.refused_at is not None and request.refused_at <= seen.at,
+        lambda request: _over(request, outcome, seen.at, decision),
+    )
 
 
 def _went_on(facts: Facts, request: Request) -> bool:
@@ -197,7 +217,7 @@ def turn_ended(facts: Facts, at: float, agent_id: str | None = None) -> Facts:
     """
 
     def close(request: Request) -> Request:
-        if request.answered_at is not None and request.ended_at is not None:
+        if request.answered_at is not None and (request.ended_at or request.refused_at):
             return request
         outcome: Outcome = "terminal" if request.answered_at is None else "applied"
         return _over(request, outcome, at, request.decision)
@@ -277,6 +297,8 @@ def _due(facts: Facts, request: Request) -> float | None:
     if request.outcome is not None:
         return None
     if request.closed_at is not None:
+        if request.refused_at is not None:
+            return request.refused_at + CONFIRM_ENDED_SECONDS
         if request.ended_at is not None:
             return request.ended_at + CONFIRM_ENDED_SECONDS
         if request.decision == "deny" and facts.word == "busy":
@@ -309,7 +331,7 @@ def _by_time(facts: Facts, request: Request) -> Request:
         return _over(request, "expired", facts.now, request.decision)
     # The turn ended with the dialog, and the transcript doesn't tell of our answer: somebody said no.
     ended_turn = facts.word != "busy" and facts.status is not None and facts.status.at == request.closed_at
-    if ended_turn and request.ended_at is None:
+    if (ended_turn and request.ended_at is None) or request.refused_at is not None:
         return _over(request, "terminal", facts.now, "deny")
     return _over(request, "applied", facts.now, request.decision)
 

@@ -40,7 +40,7 @@ from agent.models import (
 from agent.models.tasks import SUMMARY_CHARACTERS
 from agent.settings import Settings
 from agent.tasks import admission, conversation, webhooks
-from agent.tasks.audit import Audit
+from agent.tasks.audit import Audit, AuditQuery
 from agent.tasks.live import LiveTask
 from agent.tasks.messages import FIRST
 from agent.tasks.records import Record
@@ -223,9 +223,9 @@ class TaskService:
         self.registry.record(task_id)
         return PermissionList(permissions=self._runner.broker(task_id).all())
 
-    async def audited(self, limit: int, task_id: str | None) -> AuditList:
-        """Return who did what, newest first; of one task only when asked."""
-        return await self._audit.list(limit=limit, task_id=task_id)
+    async def audited(self, query: AuditQuery) -> AuditList:
+        """Return who did what, newest first."""
+        return await self._audit.list(query)
 
     # Acting
 

@@ -87,7 +87,7 @@ class Stream:
             news = self._news
             for entry in self.after(seen):
                 seen = entry.number
-                if task_id is None or entry.task_id in (None, task_id):
+                if task_id is None or entry.task_id == task_id or entry.kind == "gap":
                     yield entry
             if seen < self._last:
                 continue

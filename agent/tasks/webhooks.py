@@ -102,6 +102,9 @@ def trusted() -> ssl.SSLContext:
 class Webhooks:
     """Sends what is due, each task's one at a time; what isn't sent when the agent ends is sent by the next.
 
+    Attributes:
+        failures: How many tries failed since the agent started, by what was done then.
+
     Args:
         registry: Whose tasks.
         networks: Private networks that may be reached.
@@ -119,6 +122,7 @@ class Webhooks:
         self._networks = networks
         self._pauses = pauses
         self._sending: dict[str, asyncio.Task[None]] = {}
+        self.failures = {"tried_again": 0, "given_up": 0}
 
     @functools.cached_property
     def _trusted(self) -> ssl.SSLContext:
@@ -161,6 +165,7 @@ class Webhooks:
     async def _send(self, task_id: str, url: str, due: float) -> None:
         problem = await self._try_until_told(task_id, url)
         if problem is not None:
+            self.failures["given_up"] += 1
             event(log, logging.ERROR, "a webhook is given up", task=task_id, reason=problem)
         if self._registry.record(task_id).webhook_due == due:
             self._registry.change(task_id, webhook_due=None)
@@ -176,6 +181,7 @@ class Webhooks:
                 return str(error)
             if problem is None or pause is None:
                 break
+            self.failures["tried_again"] += 1
             event(log, logging.WARNING, "a webhook failed, and is tried again", task=task_id, reason=problem)
             await asyncio.sleep(pause)
         return problem

@@ -14,6 +14,9 @@ from tests.agent.tasks import TaskAgent, end_tmux
 from tests.rigs import claude
 from tests.rigs.model import running_model
 
+# After two minutes Claude would move a command into the background and end the turn.
+ENDLESS_TOOLS = {"BASH_DEFAULT_TIMEOUT_MS": "3600000", "BASH_MAX_TIMEOUT_MS": "3600000"}
+
 
 class KillableAgent(TaskAgent):
     """The Task API of an agent that is killed and started again."""
@@ -66,7 +69,7 @@ def killable_agent(
     with running_model(directory / "model") as model:
         agent = KillableAgent.__new__(KillableAgent)
         agent.model, agent.directory = model, directory
-        variables = claude.environment(directory / "home", model.address)
+        variables = {**claude.environment(directory / "home", model.address), **ENDLESS_TOOLS}
         agent.start(variables, {"CLAUDE": str(claude.program(version)), **(settings or {})})
         try:
             yield agent

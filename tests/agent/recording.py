@@ -147,6 +147,17 @@ class _Play:
         scene.screens["refused"] = self.session.screen()
         self.session.answer({})
 
+    def interrupted_tool(self, scene: Scene, start: int) -> None:
+        """Esc while a command runs that the waiting hook allowed."""
+        self.session.send(script({"bash": "touch begun; sleep 60"}, "Never said."))
+        self.session.wait_hook("PermissionRequest", since=start)
+        self.session.wait_status("waiting", since=start)
+        self.session.answer(ALLOW)
+        wait_for_file(self.session.workdir / "begun")
+        self._press("Escape")
+        self._wait_interrupted(start)
+        self.session.wait_idle(since=start)
+
     def interrupted(self, scene: Scene, start: int) -> None:
         """Esc while the model speaks."""
         self.session.send(script({"say": "chatter\n" * 100, "rate": 10}))
@@ -335,6 +346,7 @@ def record(version: str, model: Model, directory: Path) -> Recording:
             play.denied,
             play.allowed_in_terminal,
             play.refused_in_terminal,
+            play.interrupted_tool,
             play.interrupted,
             play.failed,
             play.retried,

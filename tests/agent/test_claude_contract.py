@@ -89,7 +89,17 @@ def test_esc_on_the_dialog_ends_the_hook_and_the_turn_without_stop(recording: Re
     assert scene.events == ["UserPromptSubmit", "PreToolUse", "PermissionRequest"]
     assert len({entry.data["rig_request"] for entry in scene.seen if entry.kind == "withdrawn"}) == 1
     assert scene.statuses[-1] == "idle"
-    assert any("[Request interrupted by user for tool use]" in str(line) for line in scene.lines_of("user"))
+    (mark,) = [line for line in scene.lines_of("user") if "[Request interrupted by user for tool use]" in str(line)]
+    assert "interruptedMessageId" not in mark
+
+
+def test_only_the_mark_tells_a_command_that_was_interrupted_from_a_refused_one(recording: Recording) -> None:
+    scene = recording.scenes["interrupted_tool"]
+    assert not scene.attachments("hook_permission_decision")
+    assert not {"PostToolUse", "PostToolUseFailure"} & set(scene.events)
+    assert any("The tool use was rejected" in str(line) for line in scene.lines_of("user"))
+    (mark,) = [line for line in scene.lines_of("user") if "[Request interrupted by user for tool use]" in str(line)]
+    assert mark["interruptedMessageId"]
 
 
 def test_esc_while_the_model_speaks_ends_the_turn_without_stop(recording: Recording) -> None:

@@ -152,13 +152,17 @@ class Driver:
         return screen.composer(self._tmux("capture-pane", "-p", "-e", "-t", f"=claude-{self.task_id}:"))
 
     def _menu(self, seconds: float) -> None:
-        # A first Esc by itself does nothing at idle; two open the menu.
+        # A first Esc by itself does nothing at idle; two open the menu, or clear what an interrupt gave back.
+        if self._draft():
+            self._erase()
         self._keys("Escape", "Escape")
         self._until(lambda: MENU in self._screen(), "the menu")
         self._look_at_dialog(seconds)
         self._until(lambda: MENU not in self._screen(), "the end of the menu")
 
     def _panel(self, seconds: float) -> None:
+        if self._draft():
+            self._erase()
         self._keys("-l", PANEL)
         time.sleep(ENTER_SECONDS)
         self._keys("Enter")

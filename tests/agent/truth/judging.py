@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 
 LAG_SECONDS = 2.0
 """How long evidence may take on a busy machine; what is measured is reported below that."""
@@ -92,10 +92,13 @@ def judge(spans: Sequence[Span], samples: Sequence[Sample]) -> Verdict:
     """Compare reports with the truth, both in order of time."""
     verdict = Verdict()
     judged = [sample for sample in samples if spans and spans[0].since <= sample.asked_at < spans[-1].until]
+    if spans and not judged:
+        verdict.lies = [Lie(spans[0].since, spans[-1].until, "nothing", spans[0].what)]
+        return verdict
     places = list(_places(spans, judged))
     verdict.lies = _lies(spans, judged, places)
     verdict.delays = list(_delays(spans, judged, places))
-    for sample, after in zip(judged, [*judged[1:], None], strict=True):
+    for sample, after in zip(judged, chain(judged[1:], (None,)), strict=False):
         if sample.word == "unknown":
             until = after.asked_at if after else sample.answered_at
             verdict.unknowns.append((until - sample.asked_at, sample.detail))

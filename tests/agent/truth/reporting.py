@@ -70,8 +70,9 @@ class Reporter:
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._agent.api_address, timeout=SECONDS)
 
-    def _get(self, connection: http.client.HTTPConnection, path: str) -> http.client.HTTPResponse:
-        connection.request("GET", f"/api/claude{path}", headers={"Authorization": f"Bearer {self._agent.admin_token}"})
+    def _get(self, connection: http.client.HTTPConnection, path: str, **headers: str) -> http.client.HTTPResponse:
+        authorization = {"Authorization": f"Bearer {self._agent.admin_token}"}
+        connection.request("GET", f"/api/claude{path}", headers=authorization | headers)
         return connection.getresponse()
 
     def _sample_all(self) -> None:
@@ -87,18 +88,26 @@ class Reporter:
         connection.close()
 
     def _listen(self) -> None:
-        self._stream = self._connect()
-        response = self._get(self._stream, "/events")
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            for data in _data(response):
-                self.received.append(Received(time.time(), json.loads(data)))
-        self._stream.close()
+        """Read the stream; whoever reads too slowly is cut off and goes on where they were, as a browser does."""
+        last: dict[str, str] = {}
+        while not self._ending.is_set():
+            self._stream = self._connect()
+            with contextlib.suppress(OSError, ValueError, AttributeError, http.client.HTTPException):
+                for identity, data in _events(self._get(self._stream, "/events", **last)):
+                    self.received.append(Received(time.time(), json.loads(data)))
+                    last = {"Last-Event-ID": identity} if identity else last
+            self._stream.close()
 
 
-def _data(response: http.client.HTTPResponse) -> Iterator[str]:
+def _events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str]]:
+    identity = ""
     while line := response.readline().decode():
-        if line.startswith("data: "):
-            yield line.removeprefix("data: ")
+        name, _, value = line.rstrip("\n").partition(": ")
+        if name == "id":
+            identity = value
+        elif name == "data":
+            yield identity, value
+            identity = ""
 
 
 def _sample(task: Mapping[str, Any], asked_at: float, answered_at: float) -> Sample:

@@ -144,7 +144,14 @@ def test_a_message_during_a_command_is_absorbed(version: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_interrupt_is_marked(version: str) -> None:
     assert [each.for_tool_use for each in shown(version, "interrupted", InterruptMarked)] == [False]
-    assert [each.for_tool_use for each in shown(version, "refused_in_terminal", InterruptMarked)] == [True]
+    (refused,) = shown(version, "refused_in_terminal", InterruptMarked)
+    assert (refused.for_tool_use, refused.is_of_reply) == (True, False)
+
+
+def test_the_mark_of_a_tool_that_ran_names_the_reply() -> None:
+    text = {"type": "text", "text": "[Request interrupted by user for tool use]"}
+    line = {"type": "user", "message": {"content": [text]}, "interruptedMessageId": "msg_1"}
+    assert transcript.evidence(line) == [InterruptMarked(0.0, for_tool_use=True, is_of_reply=True)]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from agent.logs import configure
 from agent.models import AuditEntry
-from agent.tasks.audit import Audit, lines_backwards
+from agent.tasks.audit import Audit, AuditQuery, lines_backwards
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ def write(audit: Audit, *actions: str, task_id: str | None = None) -> None:
 
 
 def listed(
-    audit: Audit, limit: int = 100, *, task_id: str | None = None, before: float | None = None
+    audit: Audit, limit: int = 100, *, task_id: str | None = None, before: float | None = None, kinds: str = ""
 ) -> tuple[AuditEntry, ...]:
-    return asyncio.run(audit.list(limit=limit, task_id=task_id, before=before)).entries
+    query = AuditQuery(limit, task_id=task_id, before=before, actions=frozenset(kinds.split()))
+    return asyncio.run(audit.list(query)).entries
 
 
 def actions(entries: tuple[AuditEntry, ...]) -> list[str]:
@@ -129,11 +130,26 @@ def test_a_full_disk_fails_nothing_and_is_told(
     ]
 
 
+def test_actions_are_asked_for_by_kind_or_by_name(tmp_path: Path) -> None:
+    told = 0
+
+    def noted() -> None:
+        nonlocal told
+        told += 1
+
+    audit = Audit(tmp_path, noted=noted)
+    write(audit, "task.create", "task.kill", "ssh_key.make", "tasks.other")
+    assert told == 4
+    assert actions(listed(audit, kinds="task")) == ["task.kill", "task.create"]
+    assert actions(listed(audit, kinds="task.kill ssh_key")) == ["ssh_key.make", "task.kill"]
+    assert actions(listed(audit, 1, kinds="task")) == ["task.kill"]
+
+
 def test_entries_that_are_written_at_once_are_all_there(tmp_path: Path) -> None:
     audit = Audit(tmp_path, largest_bytes=2000, kept_files=100)
 
     async def crowd() -> None:
-        await asyncio.gather(*(audit.write(f"a{number}", Person()) for number in range(100)), audit.list(limit=5))
+        await asyncio.gather(*(audit.write(f"a{number}", Person()) for number in range(100)), audit.list(AuditQuery(5)))
 
     asyncio.run(crowd())
     assert sorted(actions(listed(audit))) == sorted(f"a{number}" for number in range(100))

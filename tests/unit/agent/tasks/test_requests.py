@@ -27,6 +27,7 @@ def outcomes(*steps: At, until: int) -> list[tuple[str | None, str | None]]:
 
 
 ASKED = [tool(1000, command="x"), ask(1040, command="x"), status(1071, "waiting", "permission prompt")]
+REFUSED = [line(2300, "ToolResultLine", tool_use_id="c1", is_error=True)]
 OUTCOMES: dict[str, tuple[list[At], tuple[str | None, str | None]]] = {
     "the transcript shows that our answer counted": (
         [answer(2000), decided(2400, happened=2010)],
@@ -77,8 +78,20 @@ OUTCOMES: dict[str, tuple[list[At], tuple[str | None, str | None]]] = {
         ],
         ("applied", "allow"),
     ),
+    "somebody interrupted the tool that we allowed, too soon for the sessions file": (
+        [answer(2000), status(2060, "idle"), *REFUSED, line(2310, "InterruptMarked", is_of_reply=True)],
+        ("applied", "allow"),
+    ),
     "somebody was faster with a no, and its result is there": (
-        [answer(2000), status(2060, "idle"), line(2300, "ToolResultLine", tool_use_id="c1", is_error=True)],
+        [answer(2000), status(2060, "idle"), *REFUSED, line(2310, "InterruptMarked")],
+        ("terminal", "deny"),
+    ),
+    "somebody was faster with a no, and nothing marks it": (
+        [answer(2000), status(2060, "idle"), *REFUSED],
+        ("terminal", "deny"),
+    ),
+    "somebody was faster with a no while another call of the reply ran": (
+        [tool(1900, "c2", "Agent"), answer(2000), *REFUSED, line(2310, "InterruptMarked", is_of_reply=True)],
         ("terminal", "deny"),
     ),
     "somebody said no at the keyboard": ([withdraw(2000), status(2060, "idle")], ("withdrawn", "deny")),

@@ -81,7 +81,7 @@ def any_evidence(at: SearchStrategy[float]) -> SearchStrategy[Evidence]:
         made(kinds.Dequeued, at),
         made(kinds.Absorbed, at, text=TEXTS),
         made(kinds.TakenBack, at, text=TEXTS),
-        made(kinds.InterruptMarked, at, for_tool_use=FLAGS),
+        made(kinds.InterruptMarked, at, for_tool_use=FLAGS, is_of_reply=FLAGS),
         made(kinds.AssistantLine, at, text=TEXTS, error=TEXTS),
         made(kinds.ToolResultLine, at, tool_use_id=IDS, is_error=FLAGS),
         made(kinds.PermissionDecided, at, tool_use_id=IDS, decision=DECISIONS),
