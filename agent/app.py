@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Router
 
 from agent import openapi
-from agent.access.guards import BearerGuard, SessionGuard
+from agent.access.guards import Arrived, BearerGuard, Caller, SessionGuard
 from agent.access.local import LocalGuard, LocalKeys
 from agent.answers import EXCEPTION_HANDLERS, PageHeaders
 from agent.requestlog import RequestLog
-from agent.routes import claude, events, probes, session, tasks
+from agent.routes import claude, events, github, metrics, probes, prometheus, services, session, tasks
 from agent.routes.operation import Operation
 from agent.workspace import Workspace
 
@@ -41,8 +41,11 @@ def _now() -> datetime:
 
 def api_app(workspace: Workspace) -> Starlette:
     """Build the API listener's application: bearer tokens only, identity headers mean nothing."""
-    routes = (*probes.ROUTES, _mount("/api/claude", CLAUDE_ROUTES))
-    guards = (Middleware(RequestLog, listener="api"), Middleware(BearerGuard, tokens=workspace.tokens))
+    routes = (*probes.ROUTES, *prometheus.ROUTES, _mount("/api/claude", CLAUDE_ROUTES))
+    guards = (
+        Middleware(RequestLog, listener="api"),
+        Middleware(BearerGuard, tokens=workspace.tokens, arrived=_arrivals(workspace)),
+    )
     return _app(workspace, routes, guards)
 
 
@@ -53,6 +56,7 @@ def session_app(workspace: Workspace, *, now: Callable[[], datetime] = _now) -> 
         origin=workspace.settings.origin,
         admission_file=workspace.settings.admission_file,
         now=now,
+        arrived=_arrivals(workspace),
     )
     return _people_app(workspace, guard)
 
@@ -60,12 +64,27 @@ def session_app(workspace: Workspace, *, now: Callable[[], datetime] = _now) -> 
 def local_app(workspace: Workspace, port: int) -> Starlette:
     """Build the application for browsers on this machine, where no door stands in front: who has opened the link."""
     keys = LocalKeys(workspace.settings.state_directory, port=port)
-    return _people_app(workspace, Middleware(LocalGuard, origin=workspace.settings.origin, keys=keys))
+    guard = Middleware(LocalGuard, origin=workspace.settings.origin, keys=keys, arrived=_arrivals(workspace))
+    return _people_app(workspace, guard)
+
+
+def _arrivals(workspace: Workspace) -> Arrived:
+    async def note(caller: Caller) -> None:
+        arrivals = workspace.engine.arrivals
+        if caller.session is None:
+            await arrivals.used_token(caller)
+        else:
+            await arrivals.signed_in(caller, caller.session.created, caller.session.expires)
+
+    return note
 
 
 def _people_app(workspace: Workspace, guard: Middleware) -> Starlette:
     routes = (
         *session.ROUTES,
+        *metrics.ROUTES,
+        *services.ROUTES,
+        _mount("/oauth/api/github", github.ROUTES),
         _mount("/oauth/api/claude", (*CLAUDE_ROUTES, *SESSION_ROUTES)),
     )
     return _app(workspace, routes, (Middleware(RequestLog, listener="session"), Middleware(PageHeaders), guard))

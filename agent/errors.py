@@ -14,6 +14,13 @@ AgentError                  500  internal
 ├─ PermissionNotFoundError  404  permission_not_found
 ├─ SessionEndedError        404  not_running       there is no session to talk to (404 as in kube-coder)
 ├─ NotRunningError          409  not_running       the session does nothing of the kind now
+├─ ServiceNotFoundError     404  service_not_found there is no such service
+├─ OwnServiceError          409  own_service       the agent doesn't restart itself
+├─ KeyNotFoundError         404  key_not_found     there is no SSH key
+├─ KeyExistsError           409  key_exists        an SSH key is there, and stays
+├─ CloneNotFoundError       404  clone_not_found
+├─ FolderExistsError        409  folder_exists     a clone never goes over anything
+├─ ChangedError             409  changed           it isn't what the person saw any more
 ├─ LoginNeededError         409  not_signed_in     Claude has neither key nor login
 ├─ KeyReusedError           409  idempotency_key_reused
 ├─ QueueFullError           429  queue_full
@@ -141,6 +148,55 @@ class NotRunningError(AgentError):
 
     status = 409
     code = "not_running"
+
+
+class ServiceNotFoundError(AgentError):
+    """No service has this name."""
+
+    status = 404
+    code = "service_not_found"
+
+
+class OwnServiceError(AgentError):
+    """The service is the agent itself, which couldn't answer any more."""
+
+    status = 409
+    code = "own_service"
+
+
+class KeyNotFoundError(AgentError):
+    """There is no SSH key."""
+
+    status = 404
+    code = "key_not_found"
+
+
+class KeyExistsError(AgentError):
+    """There is an SSH key, and it stays."""
+
+    status = 409
+    code = "key_exists"
+
+
+class CloneNotFoundError(AgentError):
+    """No clone has this id."""
+
+    status = 404
+    code = "clone_not_found"
+
+
+class FolderExistsError(AgentError):
+    """Something is where a clone should go."""
+
+    status = 409
+    code = "folder_exists"
+
+
+class ChangedError(AgentError):
+    """What should be changed isn't what the person saw any more."""
+
+    status = 409
+    code = "changed"
 
 
 class LoginNeededError(AgentError):

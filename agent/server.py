@@ -73,17 +73,20 @@ async def _run(listeners: dict[Listener, socket.socket], workspace: Workspace, s
     # Before any listener, so that no client and no hook meets an agent that doesn't know its tasks yet.
     await workspace.engine.start()
     engine = asyncio.create_task(workspace.engine.run())
+    watching = [asyncio.create_task(each.run()) for each in (workspace.metrics, workspace.services)]
     running = [asyncio.create_task(listener.serve(sockets=[bound])) for listener, bound in listeners.items()]
     stopping = asyncio.create_task(workspace.stopping.wait())
     # A part that ends by itself takes the others along: half a workspace helps nobody.
     await asyncio.wait([*running, engine, stopping], return_when=asyncio.FIRST_COMPLETED)
     _stop(workspace, list(listeners))
     await stopping
-    engine.cancel()
+    await workspace.clones.end()
+    for task in (engine, *watching):
+        task.cancel()
     _done, late = await asyncio.wait(running, timeout=shutdown_seconds + LAST_SECONDS)
     for task in late:
         task.cancel()
-    for result in await asyncio.gather(*running, engine, return_exceptions=True):
+    for result in await asyncio.gather(*running, engine, *watching, return_exceptions=True):
         if isinstance(result, Exception):
             raise result
 

@@ -37,7 +37,9 @@ class Settings:
         log_level: One of `logs.LEVELS`.
         state_directory: Where the agent keeps its own files, on the persistent volume.
         tmux_socket: The tmux server of the tasks.
-        tmux_configuration: What that server reads when the agent has to start it.
+        supervisor_socket: Where the supervisor of the services answers; absent where none runs.
+    tmux_configuration: What that server reads when the agent has to start it.
+        github_directory: What the `github-token` container writes; absent without a GitHub App.
         claude: Claude Code's program: a path, or a name on the PATH.
         hooks_port: Port of the hook listener on the loopback; 0 takes a free one and keeps it.
         max_tasks: How many tasks run at once, the rest waits; 0 is as many as the memory limit allows.
@@ -63,6 +65,8 @@ class Settings:
     state_directory: Path
     tmux_socket: Path
     tmux_configuration: Path
+    supervisor_socket: Path
+    github_directory: Path
     claude: str
     hooks_port: int
     max_tasks: int
@@ -78,6 +82,14 @@ class Settings:
     def user_token_file(self) -> Path:
         """The token that the user may show and rotate."""
         return self.state_directory / "api-token"
+
+    @property
+    def api_url(self) -> str | None:
+        """Where programs reach the API; None when the port is a free one that nobody was told."""
+        if self.local_port is None:
+            return self.origin
+        host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
+        return f"http://{host}:{self.api_port}" if self.api_port else None
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -103,6 +115,8 @@ def load(environment: Mapping[str, str]) -> Settings:
         state_directory=reader.path("STATE_DIRECTORY", str(Path("/") / home / ".kubecoder")),
         tmux_socket=reader.path("TMUX_SOCKET", "/run/kubecoder/tmux/tasks"),
         tmux_configuration=reader.path("TMUX_CONFIGURATION", "/etc/kubecoder/tmux.conf"),
+        supervisor_socket=reader.path("SUPERVISOR_SOCKET", "/run/kubecoder/supervisor/supervisor.sock"),
+        github_directory=reader.path("GITHUB_DIRECTORY", "/run/kubecoder/github"),
         claude=reader.text("CLAUDE", "claude"),
         hooks_port=reader.number("HOOKS_PORT", 6091, range(65536)),
         max_tasks=reader.number("MAX_TASKS", 0, range(1001)),

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from agent.access.tokens import Tokens
+from agent.github.clones import Clones
+from agent.metrics.sampler import Sampler
 from agent.models import Part
 from agent.readiness import Prober
+from agent.services.services import Services
+from agent.services.supervisor import Supervisor
 from agent.settings import Settings
 from agent.tasks.engine import Engine
 from agent.tasks.service import TaskService
@@ -27,6 +31,9 @@ class Workspace:
         tokens: Of the API listener.
         prober: Behind `/ready`.
         engine: Runs the tasks.
+        metrics: What is used and what was.
+        services: What runs beside the agent.
+        clones: Of repositories into the home.
         stopping: Set at SIGTERM; whoever streams ends then.
     """
 
@@ -34,13 +41,19 @@ class Workspace:
     tokens: Tokens
     prober: Prober
     engine: Engine
+    metrics: Sampler
+    services: Services
+    clones: Clones
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Workspace:
         """Build everything from the settings."""
         tokens = Tokens(admin_file=settings.admin_token_file, user_file=settings.user_token_file)
-        return cls(settings, tokens, Prober(settings, tokens), Engine(settings))
+        engine = Engine(settings)
+        services = Services(Supervisor(settings.supervisor_socket), changed=lambda: engine.tell("services"))
+        sampler, clones = Sampler(settings.home), Clones(settings.home)
+        return cls(settings, tokens, Prober(settings, tokens), engine, sampler, services, clones)
 
     @property
     def tasks(self) -> TaskService:

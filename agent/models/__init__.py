@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from agent.models.clones import Clone, CloneBody, CloneList, CloneState
+from agent.models.github import AppToken, GithubState, GitIdentity, IdentityBody, KeyDeletionBody, SshKey, SshKeyBody
+from agent.models.metrics import MetricAlert, MetricLimits, Metrics, MetricSample
+from agent.models.services import Service, ServiceList, ServiceState
 from agent.models.states import (
     Activity,
     AnswerResult,
@@ -36,25 +40,40 @@ from agent.models.tasks import (
     Usage,
 )
 from agent.models.wire import ErrorBody, WireModel
-from agent.models.workspace import ApiToken, Check, Health, Part, Readiness, SessionInfo, Version
+from agent.models.workspace import Admission, ApiToken, Check, FolderList, Health, Part, Readiness, SessionInfo, Version
 
 __all__ = [
     "Activity",
+    "Admission",
     "AnswerBody",
     "AnswerResult",
     "Answered",
     "ApiToken",
+    "AppToken",
     "AuditEntry",
     "AuditList",
     "Check",
+    "Clone",
+    "CloneBody",
+    "CloneList",
+    "CloneState",
     "Decision",
     "Delivery",
     "ErrorBody",
+    "FolderList",
     "FollowUp",
+    "GitIdentity",
+    "GithubState",
     "Health",
+    "IdentityBody",
+    "KeyDeletionBody",
     "Message",
     "MessageBody",
     "MessageList",
+    "MetricAlert",
+    "MetricLimits",
+    "MetricSample",
+    "Metrics",
     "Part",
     "Permission",
     "PermissionList",
@@ -64,8 +83,13 @@ __all__ = [
     "RequestKind",
     "RequestState",
     "ResumeBody",
+    "Service",
+    "ServiceList",
+    "ServiceState",
     "SessionInfo",
     "Source",
+    "SshKey",
+    "SshKeyBody",
     "Status",
     "Task",
     "TaskBody",

@@ -324,11 +324,13 @@ class TaskEvent(WireModel):
 
     Attributes:
         kind: `task` (its state changed), `permission` (asked or answered), `message` (its delivery changed),
-            `transcript` (something was said or done), `gap` (events were lost: read anew).
-        task_id: Which task; none for a gap.
+            `transcript` (something was said or done), `gap` (events were lost: read anew),
+            `services` and `audit` (their list has changed: read it anew),
+            `beat` (nothing happened for a while).
+        task_id: Which task; none where it isn't about one.
     """
 
-    kind: Literal["task", "permission", "message", "transcript", "gap"]
+    kind: Literal["task", "permission", "message", "transcript", "gap", "services", "audit", "beat"]
     task_id: str | None = None
     at: float
     task: TaskSummary | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from agent.models.states import PermissionMode
 from agent.models.wire import WireModel
 
 
@@ -53,6 +54,9 @@ class SessionInfo(WireModel):
         user: GitHub login.
         expires_at: End of the session; the door asks for a new sign-in then.
         parts: What is installed and running beside the agent.
+        permission_modes: What tasks may be launched with.
+        has_door: Whether sign-in is at the door; else a link of `kubecoder local` signs in.
+        api_url: Where programs reach the API, as in KUBECODER_URL; absent where nobody knows.
         version: The agent's version.
     """
 
@@ -62,4 +66,24 @@ class SessionInfo(WireModel):
     signed_in_at: datetime
     expires_at: datetime
     parts: tuple[Part, ...]
+    permission_modes: tuple[PermissionMode, ...]
+    has_door: bool
+    api_url: str | None = None
     version: str
+
+
+class FolderList(WireModel):
+    """`GET /oauth/api/folders?start=…`: paths below the home, each with a slash at its end."""
+
+    folders: tuple[str, ...]
+
+
+class Admission(WireModel):
+    """`GET /oauth/api/access`: who may sign in; listed users, *or* members of the organisation (of one of its teams).
+
+    Where no door stands in front, whoever has opened the link is `local`, and nobody is listed.
+    """
+
+    users: tuple[str, ...]
+    organization: str | None = None
+    teams: tuple[str, ...] = ()

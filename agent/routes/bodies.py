@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ BODY_BYTES = 1024**2
 Model = TypeVar("Model", bound=BaseModel)
 Word = TypeVar("Word", bound=StrEnum)
 PROBLEMS_SHOWN = 5
+MOMENT = re.compile(r"\d{1,11}(\.\d{1,9})?", re.ASCII)
+ACTION = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40})?")
 
 
 async def read(request: Request, model: type[Model], *, may_be_empty: bool = False) -> Model:
@@ -78,6 +81,32 @@ def number(request: Request, name: str, allowed: range, default: int | None = No
     if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) not in allowed:
         raise InvalidBodyError(f"{name}: a number from {allowed.start} to {allowed.stop - 1}")
     return int(text)
+
+
+def moment(request: Request, name: str) -> float | None:
+    """Read Unix seconds from the query.
+
+    Raises:
+        InvalidBodyError: It isn't a number of seconds.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    if not MOMENT.fullmatch(text):
+        raise InvalidBodyError(f"{name}: Unix seconds, such as 1767225600.25")
+    return float(text)
+
+
+def actions(request: Request, name: str) -> frozenset[str]:
+    """Read actions of the audit log from the query: several parameters, or one with commas.
+
+    Raises:
+        InvalidBodyError: One of them couldn't be an action.
+    """
+    asked = frozenset(word for value in request.query_params.getlist(name) for word in value.split(",") if word)
+    if not all(ACTION.fullmatch(word) for word in asked):
+        raise InvalidBodyError(f"{name}: actions such as permission or task.kill, with commas between them")
+    return asked
 
 
 def words(request: Request, name: str, kind: type[Word]) -> frozenset[Word]:

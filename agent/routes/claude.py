@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,12 +11,9 @@ from agent import __version__
 from agent.access.guards import caller_of
 from agent.answers import json_answer
 from agent.errors import UnavailableError
-from agent.logs import event
 from agent.models import ApiToken, Version
 from agent.routes.operation import Operation
 from agent.workspace import workspace_of
-
-log = logging.getLogger(__name__)
 
 
 async def version(request: Request) -> Response:
@@ -37,7 +33,7 @@ async def regenerate_token(request: Request) -> Response:
         token = await asyncio.to_thread(workspace_of(request).tokens.rotate_user_token)
     except OSError as error:
         raise UnavailableError(f"the new token can't be written: {error.strerror}") from error
-    event(log, logging.INFO, "the user's token was made anew", user=caller_of(request).name)
+    await workspace_of(request).engine.audit.write("token.rotate", caller_of(request))
     return json_answer(ApiToken(token=token))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from agent.access.guards import caller_of
 from agent.errors import InvalidBodyError, TaskNotFoundError
+from agent.models import TaskEvent
 from agent.routes.operation import Operation, Parameter
 from agent.tasks.stream import Numbered
 from agent.workspace import workspace_of
@@ -76,7 +78,9 @@ async def _lines(request: Request, task_id: str | None, after: int | None) -> As
 
 def _text(entry: Numbered | None) -> str:
     if entry is None:
-        return ": beat\n\n"
+        # Not a comment, which browsers keep from pages: a page too must notice a silent connection.
+        beat = TaskEvent(kind="beat", at=time.time()).model_dump_json(exclude_none=True)
+        return f"event: beat\ndata: {beat}\n\n"
     return f"id: {entry.number}\nevent: {entry.kind}\ndata: {entry.data}\n\n"
 
 

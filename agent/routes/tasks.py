@@ -38,6 +38,7 @@ from agent.models import (
 from agent.routes import bodies
 from agent.routes.operation import Operation, Parameter
 from agent.tasks.admission import LONGEST_KEY
+from agent.tasks.audit import AuditQuery
 from agent.tasks.service import OUTPUT_LINES, TaskService
 from agent.workspace import workspace_of
 
@@ -138,7 +139,13 @@ async def audit(request: Request) -> Response:
     """List who did what."""
     limit = bodies.number(request, "limit", LIMIT, AUDIT_ENTRIES)
     assert limit is not None
-    return json_answer(await _tasks(request).audited(limit, request.query_params.get("task_id")))
+    query = AuditQuery(
+        limit=limit,
+        task_id=request.query_params.get("task_id"),
+        before=bodies.moment(request, "before"),
+        actions=bodies.actions(request, "action"),
+    )
+    return json_answer(await _tasks(request).audited(query))
 
 
 def _one_of(name: str, kind: type[Status | Activity]) -> Parameter:
@@ -151,6 +158,7 @@ def _number(name: str, description: str, allowed: range, default: int | None = N
     return Parameter(name, description, schema if default is None else {**schema, "default": default})
 
 
+ACTIONS = {"type": "string", "examples": ["permission,task.kill"]}
 KEY = Parameter(
     "Idempotency-Key",
     "The same key with the same body makes one task, however often it is sent.",
@@ -166,6 +174,8 @@ LIST_PARAMETERS = (
 AUDIT_PARAMETERS = (
     _number("limit", "At most so many.", LIMIT, AUDIT_ENTRIES),
     Parameter("task_id", "Only of this task."),
+    Parameter("action", "Only these, separated by commas; the word before the dot means all of its kind.", ACTIONS),
+    Parameter("before", "Only older ones: the `at` of the last entry of the answer before.", {"type": "number"}),
 )
 STARTING = (RefusedPromptError, LoginNeededError, QueueFullError, DiskFullError)
 LIVE = (TaskNotFoundError, SessionEndedError)

@@ -2,6 +2,8 @@
 
 export const CLAUDE = "/oauth/api/claude";
 
+const LONGEST_READ_MILLISECONDS = 20_000;
+
 export class ApiError extends Error {
   constructor(status, body) {
     super(body.hint ? `${body.error} (${body.hint})` : body.error);
@@ -18,6 +20,8 @@ export function signIn() {
 
 async function send(method, path, body, headers = {}) {
   const options = { method, headers: { Accept: "application/json", ...headers } };
+  // Whoever asks again and again must not pile up questions to a workspace that hangs.
+  if (method === "GET") options.signal = AbortSignal.timeout(LONGEST_READ_MILLISECONDS);
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);

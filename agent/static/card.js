@@ -19,7 +19,7 @@ export function card(item) {
 function heading(text, taskId) {
   const age = make("span", { class: "quiet" });
   const name = make("a", { href: `#/tasks/${encodeURIComponent(taskId)}` });
-  const title = make("h3", {}, name, ` ${text} `, age);
+  const title = make("h2", { class: "asks" }, name, ` ${text} `, age);
   return { title, update: (at) => show(name, age, taskId, at) };
 }
 
@@ -87,8 +87,9 @@ const shown = (text) => make("pre", { dir: "auto", tabindex: "0", text });
 
 /** Show a tool's input: the command or the change itself, the rest as it is. */
 function toolBody(request) {
-  const { command, file_path: file, content, old_string: before, new_string: after, ...rest } = request.tool_input;
+  const { description, command, file_path: file, content, old_string: before, new_string: after, ...rest } = request.tool_input;
   const element = make("div");
+  if (description !== undefined) element.append(make("p", { dir: "auto", text: String(description) }));
   if (command !== undefined) element.append(shown(String(command)));
   if (file !== undefined) element.append(make("p", {}, make("code", { text: String(file) })));
   if (before !== undefined) element.append(make("p", { class: "quiet", text: "Replaces" }), shown(String(before)));

@@ -1,70 +1,65 @@
-// The first page: tasks, a new one, and what else the workspace has.
+// The first page: what needs the person, what runs, where to go, and whether the workspace is well.
 
-import { byId, keyed, make, setText } from "./dom.js";
-import { newTask } from "./newtask.js";
-import { store, tasks, watch } from "./store.js";
-import { evidence, glyph, isFinal, label, since, state, stateWord, usage } from "./words.js";
+import { card } from "./card.js";
+import { byId, keyed, make } from "./dom.js";
+import { healthPanel } from "./health.js";
+import { row } from "./row.js";
+import { servicesPanel } from "./servicestate.js";
+import { needs, store, tasks, watch } from "./store.js";
+import { isFinal } from "./words.js";
 
-const FINISHED_SHOWN = 20;
 const PARTS = [
   { name: "ide", title: "VS Code", address: "/oauth/ide/" },
   { name: "terminal", title: "Terminal", address: "/oauth/terminal/" },
-  {
-    name: "browser",
-    title: "Browser",
-    address: "/oauth/browser/vnc.html?path=oauth/browser/websockify&autoconnect=true&resize=scale",
-  },
+  { name: "browser", title: "Browser", address: "/oauth/browser/" },
 ];
+
+// What is below the doors, in this order. Each is called with the session and returns `{element, end}`.
+const PANELS = [healthPanel, servicesPanel];
 
 /** Show the page; returns what ends it. */
 export function showHome(session) {
+  const cards = make("div");
+  const asking = make("section", { "aria-labelledby": "needs-title" }, make("h2", { id: "needs-title", text: "Needs you" }), cards);
   const running = make("ul", { class: "tasks" });
-  const finished = make("ul", { class: "tasks" });
   const none = make("p", { class: "quiet", text: "No task runs." });
-  const summary = make("summary");
-  const more = make("p", { class: "quiet", hidden: true });
-  const fold = make("details", {}, summary, finished, more);
+  const panels = PANELS.map((panel) => panel(session));
   byId("view").replaceChildren(
-    make("section", {}, make("h2", { text: "Tasks" }), none, running, fold),
-    newTask(),
-    make("section", {}, make("h2", { text: "What is in it" }), make("ul", {}, ...PARTS.map((p) => part(p, session)))),
+    asking,
+    make("section", {}, make("h2", { text: "Running" }), none, running),
+    doors(session),
+    ...panels.map((panel) => panel.element),
   );
 
   function draw() {
-    const all = tasks();
-    const ended = all.filter(isFinal);
-    keyed(running, all.filter((task) => !isFinal(task)), (task) => task.task_id, row);
-    keyed(finished, ended.slice(0, FINISHED_SHOWN), (task) => task.task_id, row);
+    const items = needs();
+    asking.hidden = items.length === 0;
+    keyed(cards, items, (item) => item.request_id ?? item.task_id, card);
+    keyed(running, tasks().filter((task) => !isFinal(task)), (task) => task.task_id, row);
     none.hidden = !store.isLoaded || running.childElementCount > 0;
-    fold.hidden = ended.length === 0;
-    setText(summary, `${ended.length}${store.hasMore ? " or more" : ""} finished`);
-    more.hidden = ended.length <= FINISHED_SHOWN;
-    setText(more, `The newest ${FINISHED_SHOWN} are shown; kubecoder task list shows all.`);
   }
 
   draw();
-  return watch(draw);
-}
-
-function row() {
-  const sign = make("span", { class: "glyph", "aria-hidden": "true" });
-  const name = make("a", { dir: "auto" });
-  const word = make("span", { class: "word live" });
-  const facts = make("span", { class: "quiet" });
-  const element = make("li", {}, sign, make("div", {}, name, make("p", {}, word, " ", facts)));
-  const update = (task) => {
-    element.dataset.state = state(task);
-    element.dataset.task = task.task_id;
-    name.href = `#/tasks/${encodeURIComponent(task.task_id)}`;
-    setText(sign, glyph(task));
-    setText(name, label(task));
-    setText(word, `${stateWord(task)} · ${since(task)}`);
-    setText(facts, [evidence(task), task.model, usage(task)].filter(Boolean).join(" · "));
+  const endWatch = watch(draw);
+  return () => {
+    endWatch();
+    for (const panel of panels) panel.end();
   };
-  return { element, update };
 }
 
-function part({ name, title, address }, session) {
-  if (session.parts.includes(name)) return make("li", {}, make("a", { href: address, text: title }));
-  return make("li", { class: "absent", text: `${title}: not installed in this workspace` });
+function doors(session) {
+  const list = make("ul", { class: "doors" }, ...PARTS.map((part) => door(part, session)));
+  const add = make("a", { href: "#/new", class: "door" }, make("strong", { text: "New task" }), make("span", { text: "Give Claude something to do" }));
+  list.append(make("li", {}, add));
+  return make("section", {}, make("h2", { text: "Open" }), list);
+}
+
+function door({ name, title, address }, session) {
+  const heading = make("strong", { text: title });
+  if (session.parts.includes(name)) {
+    const note = make("span", { text: "Opens in a new tab" });
+    return make("li", {}, make("a", { href: address, target: "_blank", rel: "noopener", class: "door" }, heading, note));
+  }
+  const note = make("span", { text: "Not installed in this workspace" });
+  return make("li", {}, make("div", { class: "door absent" }, heading, note));
 }

@@ -1,20 +1,21 @@
-// The page: who is signed in, what needs the person, and one view below it.
+// The frame of every page: who is signed in, whether the connection stands, how much needs the person.
 
 import { get } from "./api.js";
-import { card } from "./card.js";
-import { byId, keyed, setText } from "./dom.js";
-import { showHome } from "./home.js";
+import { byId, setText } from "./dom.js";
+import { listen } from "./keys.js";
+import { countNeeds, drawNavigation, openPage } from "./navigation.js";
 import { needs, start, store, watch } from "./store.js";
-import { showTask } from "./task.js";
 import { duration, label, stateWord } from "./words.js";
 
+// The icon says "9+" for more.
+const ICON_NEEDS = 10;
+
 let title = "Workspace";
-let endView = () => {};
 
 function draw(events = []) {
   const items = needs();
-  byId("needs").hidden = items.length === 0;
-  keyed(byId("needs-cards"), items, (item) => item.request_id ?? item.task_id, card);
+  countNeeds(items.length);
+  drawIcon(Math.min(items.length, ICON_NEEDS));
   document.title = items.length > 0 ? `(${items.length}) ${title}` : title;
   document.body.classList.toggle("lost", store.lost !== null);
   const banner = byId("connection");
@@ -25,15 +26,14 @@ function draw(events = []) {
   if (task) setText(byId("announcement"), `${label(task)}: ${stateWord(task)}`);
 }
 
+function drawIcon(number) {
+  const address = `/oauth/icon.svg?needs=${number}`;
+  if (byId("icon").getAttribute("href") !== address) byId("icon").setAttribute("href", address);
+}
+
 function lostText({ tries, seconds, since }) {
   const age = duration((Date.now() - since) / 1000);
   return `No connection for ${age}: what you see is old. Try ${tries} in ${duration(seconds)}.`;
-}
-
-function route(session) {
-  endView();
-  const match = /^#\/tasks\/(.+)$/.exec(location.hash);
-  endView = match ? showTask(decodeURIComponent(match[1])) : showHome(session);
 }
 
 function show(session) {
@@ -41,16 +41,25 @@ function show(session) {
   setText(byId("workspace"), session.workspace);
   setText(byId("person"), `Signed in as ${session.user} until ${new Date(session.expires_at).toLocaleString()}.`);
   setText(byId("version"), `kubecoder agent ${session.version}`);
+  // Where no door stands in front, signing out would shut the person's other windows out until there is a new link.
+  byId("sign-out").hidden = !session.has_door;
   byId("state").hidden = true;
 }
 
 async function load() {
   const session = await get("/oauth/api/session");
   show(session);
+  drawNavigation();
+  listen();
   watch(draw);
   start();
-  globalThis.addEventListener("hashchange", () => route(session));
-  route(session);
+  globalThis.addEventListener("hashchange", () => openPage(session, { isMoved: true }).catch(tell));
+  await openPage(session);
 }
 
-load().catch((error) => setText(byId("state"), `${error.message} Load the page again in a moment.`));
+function tell(error) {
+  byId("state").hidden = false;
+  setText(byId("state"), `${error.message} Load the page again in a moment.`);
+}
+
+load().catch(tell);

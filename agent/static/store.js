@@ -10,7 +10,8 @@ const ASKING = new Set(["open", "answering"]);
 export const store = {
   tasks: new Map(),
   requests: new Map(),
-  hasMore: false,
+  // Of the older tasks, null when there are none.
+  nextCursor: null,
   isLoaded: false,
   // null while connected, else {tries, seconds, since}
   lost: null,
@@ -65,11 +66,19 @@ async function loadAll() {
   store.tasks.clear();
   store.requests.clear();
   list.tasks.forEach(keepTask);
-  store.hasMore = Boolean(list.next_cursor);
+  store.nextCursor = list.next_cursor ?? null;
   await Promise.all(list.tasks.filter((task) => task.pending > 0).map((task) => loadRequests(task.task_id)));
   store.isLoaded = true;
   // Whoever shows more than this must read anew too.
   changed({ kind: "gap" });
+}
+
+/** Read a page of older tasks. */
+export async function loadMore() {
+  const list = await get(`${CLAUDE}/tasks?limit=${LIST_LIMIT}&cursor=${encodeURIComponent(store.nextCursor)}`);
+  list.tasks.forEach(keepTask);
+  store.nextCursor = list.next_cursor ?? null;
+  await Promise.all(list.tasks.filter((task) => task.pending > 0).map((task) => loadRequests(task.task_id)));
 }
 
 function onEvent(event) {

@@ -2,8 +2,11 @@
 
 import { CLAUDE, get } from "./api.js";
 
-const KINDS = ["task", "permission", "message", "transcript", "gap"];
+const KINDS = ["task", "permission", "message", "transcript", "gap", "services", "audit"];
 const LONGEST_PAUSE_SECONDS = 15;
+// The workspace says something every 15 s; a longer silence is a connection that nobody has closed.
+const LONGEST_SILENCE_MILLISECONDS = 40_000;
+const LOOK_MILLISECONDS = 5000;
 
 /**
  * Follow the events.
@@ -15,18 +18,25 @@ export function follow({ onEvent, onConnected, onLost }) {
   let tries = 0;
   let source = null;
   let timer = null;
+  let heardAt = Date.now();
 
   function connect() {
+    heardAt = Date.now();
     clearInterval(timer);
     const query = lastId ? `?last_event_id=${lastId}` : "";
     source = new EventSource(`${CLAUDE}/events${query}`);
     source.addEventListener("open", () => {
       tries = 0;
+      heardAt = Date.now();
       onConnected({ isNew: lastId === "" });
     });
     source.addEventListener("error", lose);
+    source.addEventListener("beat", () => {
+      heardAt = Date.now();
+    });
     for (const kind of KINDS) {
       source.addEventListener(kind, (message) => {
+        heardAt = Date.now();
         lastId = message.lastEventId || lastId;
         onEvent(JSON.parse(message.data));
       });
@@ -53,5 +63,8 @@ export function follow({ onEvent, onConnected, onLost }) {
     source.close();
     connect();
   });
+  setInterval(() => {
+    if (source.readyState !== EventSource.CLOSED && Date.now() - heardAt > LONGEST_SILENCE_MILLISECONDS) lose();
+  }, LOOK_MILLISECONDS);
   connect();
 }

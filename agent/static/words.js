@@ -54,6 +54,10 @@ export function since(task) {
   return duration(Date.now() / 1000 - began);
 }
 
+/** Say how long the task has been there, or took. */
+export const elapsed = (task) =>
+  `${duration((task.finished_at ?? Date.now() / 1000) - task.created_at)} ${isFinal(task) ? "in all" : "so far"}`;
+
 export function evidence(task) {
   if (task.status !== "running" || !task.activity_source) return "";
   return `known from ${SOURCES[task.activity_source] ?? task.activity_source}, ${duration(evidenceAge(task))} old`;
@@ -68,3 +72,6 @@ export function usage(task) {
 }
 
 export const label = (task) => task.name || task.prompt.trim().split("\n")[0] || task.task_id;
+
+/** Quote a text for a shell. */
+export const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -22,7 +22,9 @@ _CONTROL = r"\x1b\[[0-?]*[ -/]*[@-~]"
 _OTHER = r"\x1b[ -/]*[0-~]|\x1b|[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f-\x9f]"
 _SEQUENCE = re.compile(f"{_STRING}|{_CONTROL}|{_OTHER}")
 # What moves the cursor or changes cells, in the forms that pyte knows; it stumbles over some others.
-_TAKEN = re.compile(r"\x1b\[[0-9]{0,5}[A-GJKLMPX@ade`]|\x1b\[(?:[0-9]{0,5};)?[0-9]{0,5}[Hfr]|\x1b[78DEM]")
+_TAKEN = re.compile(
+    r"\x1b\[[0-9]{0,5}[A-GLMPX@ade`]|\x1b\[[0-3]?J|\x1b\[[0-2]?K|\x1b\[(?:[0-9]{0,5};)?[0-9]{0,5}[Hfr]|\x1b[78DEM]"
+)
 
 
 def tail(path: Path, *, largest_bytes: int = RENDERED_BYTES) -> bytes:

@@ -25,6 +25,10 @@ ORIGIN = f"https://{HOST}"
 TMUX_CONFIGURATION = Path("agent/image/rootfs/etc/kubecoder/tmux.conf").absolute()
 
 
+SIGNED_IN_AT = datetime.now(UTC) - timedelta(hours=1)
+"""Of everybody, so that all requests of a person are of one session."""
+
+
 def go_time(moment: datetime) -> str:
     """Write a time as Go does, and so the door."""
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond:06}123 +0000 UTC"
@@ -34,7 +38,6 @@ def door_headers(
     user: str = "alice",
     *,
     groups: str = "",
-    created: timedelta = -timedelta(hours=1),
     expires: timedelta = timedelta(hours=11),
 ) -> list[tuple[str, str]]:
     """Return what the door adds to a request of a signed-in person."""
@@ -43,7 +46,7 @@ def door_headers(
         ("X-Forwarded-User", user),
         ("X-Forwarded-Email", f"{user}@example.com"),
         ("X-Forwarded-Groups", groups),
-        ("X-Kubecoder-Session-Created", go_time(now + created)),
+        ("X-Kubecoder-Session-Created", go_time(SIGNED_IN_AT)),
         ("X-Kubecoder-Session-Expires", go_time(now + expires)),
     ]
 
@@ -116,6 +119,7 @@ def environment(directory: Path, **settings: str) -> dict[str, str]:
         "ADMISSION_FILE": str(directory / "etc" / "admission.json"),
         "ADMIN_TOKEN_FILE": str(directory / "etc" / "admin-token"),
         "TMUX_SOCKET": str(directory / "run" / "tmux" / "tasks"),
+        "SUPERVISOR_SOCKET": str(directory / "run" / "supervisor.sock"),
         "TMUX_CONFIGURATION": str(TMUX_CONFIGURATION),
         "HOOKS_PORT": "0",
         "SHUTDOWN_SECONDS": "3",

@@ -56,6 +56,7 @@ def main() -> None:
 def take(page: Page) -> None:
     """Launch the tasks, wait for what they ask and take the picture."""
     for prompt, word, steps in TASKS:
+        page.get_by_role("link", name="New task").click()
         page.get_by_label("Prompt").fill(f"{prompt} [[script: {json.dumps(steps)}]]")
         page.get_by_label("Name").fill(prompt)
         page.get_by_label("Folder").fill("project")

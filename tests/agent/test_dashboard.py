@@ -6,15 +6,19 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.agent.localworkspace import LocalCli
-from tests.rigs import Unavailable, chromium, claude
+from tests.rigs import Unavailable, accessibility, chromium, claude
 
 MILLISECONDS = 60_000
+TERMINAL = """
+<textarea id="area"></textarea>
+<script>area.focus(); area.value = "ready";</script>
+"""
 COMMAND = "printf '%s' \"<b>exact</b>\" > allowed.txt"
 PROMPT = 'Write it. [[script: ["On it.", {"bash": "printf \'%s\' \\"<b>exact</b>\\" > allowed.txt"}, "All done."]]]'
 
@@ -72,6 +76,7 @@ _SIGNED_IN: list[Any] = []
 
 
 def launch(page: Page, prompt: str) -> None:
+    page.get_by_role("link", name="New task").click()
     page.get_by_label("Prompt").fill(prompt)
     page.get_by_label("Folder").fill("project")
     page.get_by_role("button", name="Launch").click()
@@ -84,6 +89,7 @@ def test_a_task_is_launched_asks_is_allowed_and_idle(page: Page, link: tuple[Loc
     expect(page).to_have_title(re.compile(r"^\(1\) "))
     (project,) = (link[0].data / "demo").glob("*/home/project")
     assert not (project / "allowed.txt").exists()
+    assert accessibility.problems(page) == []
     card.get_by_role("button", name="Allow", exact=True).click()
     expect(page.locator(".task .word")).to_contain_text("idle", timeout=MILLISECONDS)
     expect(card).to_have_count(0)
@@ -91,9 +97,102 @@ def test_a_task_is_launched_asks_is_allowed_and_idle(page: Page, link: tuple[Loc
     assert (project / "allowed.txt").read_text() == "<b>exact</b>"
 
 
+def with_a_terminal(page: Page) -> None:
+    """Have the dashboard know of a terminal, whose page takes the keyboard as ttyd's does."""
+
+    def session(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "parts": ["terminal"]})
+
+    page.route("**/oauth/api/session", session)
+    page.route("**/oauth/terminal/*", lambda route: route.fulfill(content_type="text/html", body=TERMINAL))
+    page.reload()
+
+
+def test_a_tasks_terminal_is_watched_until_it_is_taken_over(page: Page) -> None:
+    with_a_terminal(page)
+    page.get_by_role("link", name="Tasks", exact=True).click()
+    page.locator(".tasks a").first.click()
+    frame = page.locator("iframe.terminal")
+    expect(frame).to_have_attribute("src", re.compile(r"^/oauth/terminal/\?arg=claude-[^&]+&arg=watch$"))
+    expect(page.frame_locator("iframe.terminal").locator("textarea")).to_have_value("ready")
+    expect(page.locator("iframe:focus")).to_have_count(0)
+    message = page.get_by_label("Follow-up")
+    message.fill("half a ")
+    page.frame_locator("iframe.terminal").locator("textarea").evaluate("area => area.focus()")
+    expect(message).to_be_focused()
+    page.keyboard.type("word")
+    expect(message).to_have_value("half a word")
+    page.get_by_role("button", name="Take over").click()
+    expect(frame).to_have_attribute("src", re.compile(r"^/oauth/terminal/\?arg=claude-[^&]+$"))
+    expect(page.frame_locator("iframe.terminal").locator("textarea")).to_have_value("ready")
+    page.keyboard.type("!")
+    expect(page.frame_locator("iframe.terminal").locator("textarea")).to_have_value("ready!")
+    page.get_by_role("button", name="Give it back").click()
+    expect(frame).to_have_attribute("src", re.compile(r"&arg=watch$"))
+
+
+def test_home_draws_what_is_used(page: Page) -> None:
+    page.get_by_role("link", name="Home").click()
+    memory = page.locator('.health [data-metric="memory"]')
+    expect(memory).to_contain_text(re.compile(r"[\d.]+ GB of [\d.]+ GB"))
+    points = page.locator('.health [data-metric="cpu"] polyline')
+    expect(points).to_have_attribute("points", re.compile(r"[\d.]+,[\d.]+ [\d.]+,[\d.]+"), timeout=MILLISECONDS)
+    expect(page.locator(".health")).not_to_have_class(re.compile("stale"))
+
+
 def test_it_fits_a_phone(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    expect(page.get_by_role("heading", name="New task")).to_be_visible()
+    page.set_viewport_size({"width": 320, "height": 640})
+    base = page.url.partition("#")[0]
+    for path in ("", "tasks", "new"):
+        page.goto(f"{base}#/{path}")
+        expect(page.locator("#view h2:visible").last).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(page: Page, theme: Literal["light", "dark"], width: int) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.get_by_role("link", name="Tasks", exact=True).click()
+    task = page.locator(".tasks a").first.get_attribute("href") or ""
+    base = page.url.partition("#")[0]
+    for address in ("#/", "#/tasks", task, "#/new", "#/services", "#/github", "#/access", "#/activity"):
+        page.goto(base + address)
+        expect(page.locator("#view h2:visible").last).to_be_visible()
+        assert accessibility.problems(page) == [], address
+
+
+def test_the_keyboard_leads_to_every_page(page: Page) -> None:
+    expect(page.locator("#view[data-page=home]")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    expect(page.get_by_role("link", name="Tasks", exact=True)).to_have_attribute("aria-current", "page")
+    page.locator(".tasks a").first.wait_for()
+    page.keyboard.press("j")
+    expect(page.locator(".tasks a").first).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    expect(page.get_by_label("Prompt")).to_be_focused()
+    page.keyboard.type("gt?")
+    expect(page.get_by_label("Prompt")).to_have_value("gt?")
+
+
+def test_tasks_are_found_by_text(page: Page) -> None:
+    page.get_by_role("link", name="Tasks", exact=True).click()
+    page.locator(".tasks a").first.wait_for()
+    page.get_by_label("Search").fill("no task has this text")
+    expect(page.get_by_text("No task is like that.")).to_be_visible()
+    expect(page.locator(".tasks a:visible")).to_have_count(0)
+
+
+def test_a_folder_is_completed(page: Page) -> None:
+    page.get_by_role("link", name="New task").click()
+    page.get_by_label("Folder").fill("proj")
+    expect(page.locator("#folders option")).to_have_attribute("value", "project/")
 
 
 def test_who_is_not_signed_in_is_told_how(browser: Browser, link: tuple[LocalCli, str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.agent.conftest import running_agent
+from tests.agent.scraping import scraped
 from tests.agent.tasks import TaskAgent, end_tmux
 from tests.rigs import claude
 from tests.rigs.certificates import Authority
@@ -108,11 +109,16 @@ def test_a_request_for_permission_is_not_the_end(rig: Restartable, receiver: Rec
     task_id = rig.tasks.create({"bash": "touch asked.txt"}, "Done.", webhook=receiver.url("/asked"))
     request = rig.tasks.ask(task_id)
     assert not wait_for_more(receiver, "/asked", 0)
+    asking = scraped(rig.tasks.agent)
 
     rig.tasks.answer(task_id, request["request_id"], "allow")
 
     (call,) = receiver.wait("/asked")
     assert call.body["activity"] == "idle"
+    assert (asking["kubecoder_permissions_open"], asking["kubecoder_tasks:waiting_permission"]) == (1, 1)
+    answered = scraped(rig.tasks.agent)
+    assert (answered["kubecoder_permissions_open"], answered["kubecoder_tasks:waiting_permission"]) == (0, 0)
+    assert answered["kubecoder_tasks:idle"] == asking["kubecoder_tasks:idle"] + 1
 
 
 def test_what_was_not_sent_before_a_kill_of_the_agent_is_sent_by_the_next(rig: Restartable, receiver: Receiver) -> None:
@@ -159,6 +165,7 @@ def test_an_address_that_is_not_admitted_gets_nothing_and_the_log_tells(
         rig.tasks.create("Done.", webhook=other.url(f"/forbidden?token={SECRET}", host="127.0.0.2"))
 
         wait_until(lambda: "may not reach" in rig.log(), what="the log tells", seconds=30)
+        assert scraped(rig.tasks.agent)["kubecoder_webhook_failures_total:given_up"] == 1
 
         assert other.calls == []
     assert SECRET not in rig.log()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from tests.rigs.raw_http import Answer, Headers, send
+from tests.rigs.raw_http import Answer, Headers, Target, send
 
 COOKIE_NAME = "__Host-kubecoder"
 
@@ -13,11 +13,11 @@ class Browser:
     """Talks to the door of one workspace.
 
     Args:
-        address: `address:port` of the door, behind no ingress.
+        address: Where the door, or an ingress controller before it, listens.
         host: The workspace's host name.
     """
 
-    def __init__(self, address: str, host: str) -> None:
+    def __init__(self, address: Target, host: str) -> None:
         self.address = address
         self.host = host
         self.cookies: dict[str, str] = {}
@@ -39,7 +39,7 @@ class Browser:
         redirect = self.get(path)
         assert redirect.status == 302, redirect
         github = urlsplit(redirect.header("Location"))
-        authorized = send(github.netloc, "GET", f"{github.path}?{github.query}", host=github.netloc)
+        authorized = send(github.netloc, "GET", f"{github.path}?{github.query}&agreed=yes", host=github.netloc)
         callback = authorized.header("Location")
         origin = f"https://{self.host}"
         assert callback.startswith(f"{origin}/oauth2/callback?"), callback

@@ -38,10 +38,10 @@ def _on_path() -> Path | None:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """Run the browser until the end of the block."""
+def browser(*arguments: str) -> Iterator[Browser]:
+    """Run the browser, with more arguments if wanted, until the end of the block."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(program()), args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=str(program()), args=["--no-sandbox", *arguments])
         try:
             yield running
         finally:

@@ -103,3 +103,17 @@ def test_any_values_load_or_are_settings_errors(values: dict[str, str]) -> None:
     else:
         assert loaded.origin.isascii()
         assert loaded.origin.partition("://")[0] in {"http", "https"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "https://alice.dev.test"),
+        ({"LOCAL_PORT": "7000", "API_ADDRESS": "127.0.0.1:7001"}, "http://127.0.0.1:7001"),
+        ({"LOCAL_PORT": "7000", "API_ADDRESS": "[::1]:7001"}, "http://[::1]:7001"),
+        ({"LOCAL_PORT": "7000", "API_ADDRESS": "127.0.0.1:0"}, None),
+    ],
+)
+def test_programs_are_told_where_the_api_is(given: dict[str, str], expected: str | None) -> None:
+    more = {f"KUBECODER_AGENT_{name}": value for name, value in given.items()}
+    assert settings.load({**GOOD, **more}).api_url == expected

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.terminal.rendering import RENDERED_BYTES, rendered, tail
@@ -36,6 +36,7 @@ def test_lines_that_left_the_screen_come_first() -> None:
     assert rendered(printed, size=(20, 5)).splitlines() == [f"line {number}" for number in range(100)]
 
 
+@example(some=b"", parts=[b"\x1b[", b"9", b"J"])
 @given(
     st.binary(max_size=300),
     st.lists(st.sampled_from([b"\x1b[", b"\x1b]", b"\x1b", b";", b"9", b"A", b"r", b"J", b"\n"])),
