@@ -18,6 +18,9 @@ class ManagerClass(StrEnum):
 
 OURS = frozenset({MANAGER, SCALE_MANAGER, RESTART_MANAGER})
 
+HELM_MANAGERS = frozenset({"helm", "Go-http-client"})
+"""Helm's names on objects that bear Helm's marks; the second is what it was called before 3.7, and many others are."""
+
 # A client that names no field manager gets what stands before the "/" of its User-Agent
 # (https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers), so most names here are program names.
 HUMAN_TOOLS = {

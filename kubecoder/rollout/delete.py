@@ -148,7 +148,7 @@ def _remove(cluster: Cluster, deletion: Deletion, session: Session, deadline: fl
         session.require_lock()
         report(Progress(name, f"delete {stage}", len(done), len(deletion.removed)))
         done += cluster.map(lambda change: prune_object(cluster, change), changes)
-        _wait_gone(cluster, [change.ref for change in changes], deadline)
+        wait_gone(cluster, [change.ref for change in changes], deadline)
     if not pods_are_gone:
         _wait_pods_gone(cluster, deletion.release, deadline)
     return done
@@ -164,14 +164,19 @@ def _kind(cluster: Cluster, api_version: str, name: str) -> kinds.Kind | None:
     return kind if cluster.has_kind(kind) else None
 
 
-def _wait_gone(cluster: Cluster, refs: Sequence[ObjectRef], deadline: float) -> None:
+def wait_gone(cluster: Cluster, refs: Sequence[ObjectRef], deadline: float) -> None:
+    """Wait until none of these is being deleted any more; what nobody deletes isn't waited for.
+
+    Raises:
+        WaitTimeoutError: The deadline, on the monotonic clock, has passed.
+    """
     left = list(refs)
     while left:
         live = {ref: cluster.find(ref) for ref in left}
         left = [ref for ref, found in live.items() if found and "deletionTimestamp" in found["metadata"]]
         if left:
             finalizers = {name for ref in left for name in (live[ref] or {})["metadata"].get("finalizers", ())}
-            _pause(deadline, left, finalizers)
+            pause(deadline, left, finalizers)
 
 
 def _wait_pods_gone(cluster: Cluster, release: Release, deadline: float) -> None:
@@ -182,10 +187,15 @@ def _wait_pods_gone(cluster: Cluster, release: Release, deadline: float) -> None
             return
         finalizers = {name for pod in pods for name in pod["metadata"].get("finalizers", ())}
         left = [ObjectRef("v1", "Pod", release.namespace, pod["metadata"]["name"]) for pod in pods]
-        _pause(deadline, left, finalizers)
+        pause(deadline, left, finalizers)
 
 
-def _pause(deadline: float, left: Sequence[ObjectRef], finalizers: Collection[str]) -> None:
+def pause(deadline: float, left: Sequence[ObjectRef], finalizers: Collection[str] = ()) -> None:
+    """Sleep before the next look.
+
+    Raises:
+        WaitTimeoutError: The deadline has passed; names what is left and the finalizers that hold it.
+    """
     if time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
         return

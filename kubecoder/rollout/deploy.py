@@ -30,6 +30,8 @@ from kubecoder.rollout.verify import verified
 from kubecoder.rollout.wait import Waiter, WaitTarget, waiting_error
 from kubecoder.rollout.workspace import Conditions, Replan, carry_out, record_readiness
 
+LOOK_SECONDS = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -162,7 +164,9 @@ class Deployment:
             futures = {item.name: pool.submit(self._workspace, item, conditions, waiter) for item in changed}
             results = {item.name: self._workspace(item, conditions, None) for item in plans if item.is_unchanged}
             try:
-                wait(futures.values())
+                # A Ctrl-C right before the wait begins doesn't end it; the next look takes it.
+                while wait(futures.values(), timeout=LOOK_SECONDS).not_done:
+                    pass
             except KeyboardInterrupt:
                 self.stop.set()
             results.update((name, future.result()) for name, future in futures.items())
