@@ -29,8 +29,9 @@ class Builder(StrEnum):
 
 
 class Target(StrEnum):
-    """The images that the Dockerfile makes."""
+    """The images that the Dockerfile makes: `full`, and `slim` without VS Code, terminal and Firefox in the browser."""
 
+    full = "full"
     slim = "slim"
 
 
@@ -45,7 +46,7 @@ class Build:
     """
 
     reference: str
-    target: Target = Target.slim
+    target: Target = Target.full
     arguments: tuple[str, ...] = ()
 
 

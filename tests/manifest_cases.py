@@ -41,7 +41,7 @@ class Case:
     Attributes:
         values: Laid over `USER`.
         own_namespace: Whether the options need a namespace of the user's own.
-        pod_security: The strictest Pod Security level that admits the pod.
+        pod_security: The strictest Pod Security level that admits the pod, and that of a build by kaniko.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -119,7 +119,9 @@ CASES: dict[str, Case] = {
         own_namespace=True,
         pod_security="privileged",
     ),
-    "build-kaniko": Case({"build": {"mode": "kaniko", "pushSecretName": "regcred"}}),
+    "build-kaniko": Case(
+        {"build": {"mode": "kaniko", "pushSecretName": "regcred"}}, own_namespace=True, pod_security="baseline"
+    ),
     "quota": Case({"quota": {"hard": {"requests.cpu": "2", "limits.memory": "8Gi"}}}, own_namespace=True),
     "placement": Case(
         {

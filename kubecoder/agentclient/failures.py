@@ -12,7 +12,7 @@ from agent.models import ErrorBody
 from kubecoder.errors import AgentError, AgentUnreachableError, KubecoderError, NotFoundError
 
 HINTS = {
-    "unauthorized": "take a current token: `kubecoder token show`, or the dashboard's Access page",
+    "unauthorized": "take a current token from the dashboard's Access page",
     "task_not_found": "kubecoder task list",
     "permission_not_found": "kubecoder task status ID shows what is asked",
 }

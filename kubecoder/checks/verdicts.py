@@ -42,6 +42,19 @@ METADATA_ADDRESSES: Mapping[str, tuple[str, int]] = {
 }
 """Where clouds (and Alibaba's, the last) hand the node's credentials to whoever asks."""
 
+PART_PORTS: Mapping[int, str] = {
+    1234: "BuildKit",
+    2375: "Docker",
+    5900: "VNC",
+    5901: "VNC",
+    6080: "noVNC",
+    6081: "noVNC",
+    7681: "ttyd",
+    8080: "code-server",
+    9001: "supervisord",
+}
+"""Where parts of a workspace would listen that aren't kept on sockets; each of them is a shell to whoever connects."""
+
 POLICY_HINT = "install a CNI plugin that enforces NetworkPolicy, such as Cilium or Calico"
 
 _SERVICES = ("code-server", "supervisord", "ttyd", "websockify", "x11vnc", "Xtigervnc", "Xvfb", "Xvnc")
@@ -152,6 +165,24 @@ def other_workspaces(seen: Mapping[str, str], *, total: int) -> Check:
         evidence = f"reachable: {', '.join(reached)}; nothing enforces the network policies here"
         return warned("other-workspaces", evidence, POLICY_HINT)
     return passed("other-workspaces", f"{tried} of {total} tried on 4180 and 6090, none reachable")
+
+
+def from_another_pod(name: str, seen: Mapping[str, str]) -> Check:
+    """Judge what another workspace's pod can connect to in this one.
+
+    Args:
+        name: The other workspace.
+        seen: Port → what came of it.
+    """
+    reached = sorted(int(port) for port, result in seen.items() if result == "open")
+    parts = [f"{port} ({PART_PORTS[port]})" for port in reached if port in PART_PORTS]
+    if parts:
+        hint = "is it a server of the user's own? Bind it to 127.0.0.1"
+        return failed("from-another-pod", f"{name} can connect to {', '.join(parts)}", hint)
+    if reached:
+        shown = " and ".join(map(str, reached))
+        return passed("from-another-pod", f"{name} can connect to {shown} alone, which ask for a sign-in or a token")
+    return passed("from-another-pod", f"{name} can connect to none of {len(seen)} ports")
 
 
 def door(host: str, answers: Mapping[str, tuple[int, str]]) -> Check:

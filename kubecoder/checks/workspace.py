@@ -28,17 +28,24 @@ NEIGHBOURS_TRIED = 10
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another workspace's running pod."""
+    """Another workspace's running pod.
+
+    Attributes:
+        name: The workspace's.
+        address: The pod's.
+        target: Its container for commands.
+    """
 
     name: str
     address: str
+    target: Target
 
 
 def neighbours(cluster: Cluster, fleet_id: str, namespaces: Sequence[str]) -> list[Neighbour]:
     """Find the running pods of the fleet by one LIST."""
     listed = list_reachable(cluster, POD, namespaces, labels=f"{LABEL_FLEET}={fleet_id}")
     return [
-        Neighbour(pod["metadata"]["labels"].get(LABEL_WORKSPACE, ""), pod["status"]["podIP"])
+        Neighbour(pod["metadata"]["labels"].get(LABEL_WORKSPACE, ""), pod["status"]["podIP"], _target(pod))
         for pod in listed
         if pod_status.is_ready(pod) and pod["status"].get("podIP")
     ]
@@ -65,17 +72,40 @@ def check(cluster: Cluster, fleet_id: str, user: UserFile, running: Sequence[Nei
     name = pod["metadata"]["name"]
     return [
         ready,
-        *_inside(cluster, place, pod, others),
+        *_inside(cluster, pod, others),
+        from_another_pod(cluster, pod["status"].get("podIP", ""), others),
         outside.door(cluster, user.namespace, name, user.user.host),
         *outside.api(cluster, user.namespace, name, user.user.host),
         outside.certificate(user),
     ]
 
 
-def _inside(cluster: Cluster, place: Place, pod: Manifest, others: Sequence[Neighbour]) -> list[Check]:
-    target = Target(place.namespace, pod["metadata"]["name"], pods.choose_container(pod))
+def from_another_pod(cluster: Cluster, address: str, others: Sequence[Neighbour]) -> Check:
+    """Try a workspace's ports from the pod of another one.
+
+    Args:
+        cluster: Where both are.
+        address: Of the workspace's pod.
+        others: The other running workspaces; the first of them is used.
+    """
+    if not others:
+        return skipped("from-another-pod", "no other workspace is running, from which to try")
+    first = others[0]
+    hosts = [[str(port), address, port] for port in sorted(verdicts.PUBLIC_PORTS | verdicts.PART_PORTS.keys())]
     try:
-        seen = look(cluster, target, others[:NEIGHBOURS_TRIED])
+        seen = _ask(cluster, first.target, {"tools": {}, "hosts": hosts, "home": HOME})
+    except KubecoderError as error:
+        return skipped("from-another-pod", f"can't look from {first.name}: {error.message}", error.hint or "")
+    return verdicts.from_another_pod(first.name, seen["hosts"])
+
+
+def _target(pod: Manifest) -> Target:
+    return Target(pod["metadata"]["namespace"], pod["metadata"]["name"], pods.choose_container(pod))
+
+
+def _inside(cluster: Cluster, pod: Manifest, others: Sequence[Neighbour]) -> list[Check]:
+    try:
+        seen = look(cluster, _target(pod), others[:NEIGHBOURS_TRIED])
     except KubecoderError as error:
         return [failed("inside", f"can't look inside: {error.message}", error.hint or "")]
     return judge(seen, total=len(others))
@@ -91,7 +121,10 @@ def look(cluster: Cluster, target: Target, others: Sequence[Neighbour]) -> dict[
     hosts += [
         [f"{other.name}:{port}", other.address, port] for other in others for port in sorted(verdicts.PUBLIC_PORTS)
     ]
-    request = {"tools": verdicts.TOOLS, "hosts": hosts, "home": HOME}
+    return _ask(cluster, target, {"tools": verdicts.TOOLS, "hosts": hosts, "home": HOME})
+
+
+def _ask(cluster: Cluster, target: Target, request: dict[str, Any]) -> dict[str, Any]:
     done = capture(cluster, target, ["python3", "-I", "-", json.dumps(request)], stdin=_script())
     if done.code:
         stderr = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.code}"]

@@ -52,7 +52,7 @@ def choose_reach(ctx: typer.Context, user: str | None) -> Reach:
         if not token:
             raise ConfigError(
                 f"{URL_VARIABLE} is set and {TOKEN_VARIABLE} isn't",
-                hint="the dashboard's Access page and `kubecoder token show` have a token",
+                hint="the dashboard's Access page has one",
             )
         return UrlReach(url, token)
     named = user or os.environ.get(USER_VARIABLE)

@@ -20,7 +20,7 @@ def build(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[--] BUILDER_OPTION", help="Passed on to the builder")
     ] = None,
-    target: Annotated[Target, typer.Option(help="Which image")] = Target.slim,
+    target: Annotated[Target, typer.Option(help="Which image: slim is for tasks alone")] = Target.full,
     tag: Annotated[
         str | None,
         typer.Option(metavar="TAG", help="Tag of kubecoder/workspace, or REPOSITORY:TAG; by default this version"),
@@ -32,7 +32,8 @@ def build(
 ) -> None:
     """Build the workspace image with docker, podman or buildah.
 
-    Its parts come from PyPI, npm, the Go module proxy and Debian, each pinned. Nothing is installed when a pod starts.
+    The image is the full one, with VS Code, a terminal and Firefox in the browser, unless --target slim is given. Its
+    parts come from PyPI, npm, the Go module proxy and Debian, each pinned. Nothing is installed when a pod starts.
 
     Examples:
         kubecoder image build --tag registry.company.com/kubecoder/workspace:1 --push

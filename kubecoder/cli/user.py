@@ -15,7 +15,7 @@ from kubecoder.output import NONE, Column, Format, Printer, printable
 
 if TYPE_CHECKING:
     from kubecoder.fleet import Workspace
-    from kubecoder.models.user import OAuth2
+    from kubecoder.models.sections import OAuth2
 
 app = typer.Typer(help="Add, list, show and remove the users of the fleet.")
 app.command("add")(useradd.add)

@@ -20,7 +20,8 @@ from kubecoder.fleet.sources import DEFAULTS
 from kubecoder.models import names
 from kubecoder.models.manifest import digest
 from kubecoder.models.merge import find, merge_values
-from kubecoder.models.user import Resources, UserFile
+from kubecoder.models.sections import Resources
+from kubecoder.models.user import UserFile
 
 # Keys that speak of the fleet as a whole, and keys that can't be the same for two users.
 FLEET_KEYS = ("fleetId", "context", "domain", "letsEncrypt")

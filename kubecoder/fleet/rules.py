@@ -10,7 +10,8 @@ from kubecoder.fleet.drafts import Draft
 from kubecoder.fleet.notices import Notice
 
 # Namespaces labelled `restricted` or `baseline` refuse the pods of these modes.
-_MODES_WITH_PRIVILEGES = ("buildkit", "dind")
+# Their pods need more than Pod Security `restricted` allows (decision 16).
+_MODES_WITH_PRIVILEGES = ("buildkit", "dind", "kaniko")
 # The Secrets that a workspace ws-<user> makes itself.
 _OWN_SECRETS = ("door", "claude", "github-app", "api", "release")
 

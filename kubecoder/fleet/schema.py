@@ -34,6 +34,8 @@ def _relaxed(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     relaxed = {key: _relaxed(below) for key, below in value.items() if key not in ("required", "title")}
+    if isinstance(value.get("description"), str):
+        relaxed["description"] = value["description"].partition("\n\nAttributes:")[0]
     if isinstance(value.get("properties"), dict):
         relaxed["properties"] = {key: _nullable(_relaxed(below)) for key, below in value["properties"].items()}
     return relaxed

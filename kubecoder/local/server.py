@@ -205,6 +205,8 @@ def _settings(folder: Folder, port: int, api_port: int, agent: Path, claude: Pat
         "STATE_DIRECTORY": str(folder.state),
         "SESSION_SOCKET": str(folder.session_socket),
         "TMUX_SOCKET": str(folder.tmux_socket),
+        # Nothing: a supervisor that this machine has keeps somebody else's services.
+        "SUPERVISOR_SOCKET": str(folder.session_socket.with_name("supervisor.sock")),
         "TMUX_CONFIGURATION": str(agent / TMUX_CONFIGURATION),
         "ADMISSION_FILE": str(folder.allow_list_file),
         "ADMIN_TOKEN_FILE": str(folder.token_file),

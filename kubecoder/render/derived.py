@@ -7,7 +7,7 @@ import hashlib
 import hmac
 
 from kubecoder.models.manifest import canonical_json
-from kubecoder.models.user import OAuth2
+from kubecoder.models.sections import OAuth2
 
 COOKIE_KEY_LENGTH = 32  # oauth2-proxy takes 16, 24 or 32 bytes
 

@@ -9,5 +9,7 @@ PINNED: Mapping[str, str] = MappingProxyType(
     {
         "buildkit": "moby/buildkit:v0.34.2-rootless",
         "dind": "docker:29.9.3-dind",
+        # The last one of its maker: the project is archived.
+        "kaniko": "gcr.io/kaniko-project/executor:v1.24.0",
     }
 )

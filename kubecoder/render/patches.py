@@ -8,7 +8,7 @@ from pathlib import Path
 from kubecoder.errors import ConfigError, Problem
 from kubecoder.models.manifest import Manifest
 from kubecoder.models.merge import apply_patch
-from kubecoder.models.user import Patch
+from kubecoder.models.sections import Patch
 from kubecoder.render.templates import Sourced
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubecoder.models.user import Ingress, UserFile
+from kubecoder.models.sections import Ingress
+from kubecoder.models.user import UserFile
 
 OPTIONAL = "kubecoder.dev/optional"
 ISSUER = "kubecoder-letsencrypt"

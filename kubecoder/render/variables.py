@@ -107,6 +107,8 @@ def of_base(fleet_id: str, namespace: str, users: Iterable[UserFile]) -> dict[st
     """
     users = list(users)
     levels = {namespace: "restricted"} | {user.namespace: "restricted" for user in users}
+    # kaniko is root in its container, which `restricted` refuses.
+    levels |= {user.namespace: "baseline" for user in users if user.build.mode == "kaniko"}
     levels |= {user.namespace: "privileged" for user in users if user.build.mode in _PRIVILEGED_MODES}
     names = sorted(levels)
     return {

@@ -43,12 +43,13 @@ def test_every_variable_that_the_command_line_reads_is_in_the_readme() -> None:
     assert {name for name in names if name not in README} == set()
 
 
-def test_every_option_that_the_readme_shows_exists() -> None:
-    """A command line of the README names only options of its command."""
+@pytest.mark.parametrize("shown", [page for page in PAGES if page.name != "commands.md"], ids=lambda page: page.name)
+def test_every_command_and_option_that_a_page_shows_exists(shown: Path) -> None:
+    """A command line of a page names a command and only options of it."""
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (kubecoder[^\n]*)\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE))
     unknown = []
-    for line in "\n".join(code_blocks(README)).splitlines():
+    for line in "\n".join(code_blocks(shown.read_text(encoding="utf-8"))).replace("\\\n", " ").splitlines():
         words = re.sub(r"^(?:\.venv/bin/)?", "", line.strip()).split(" -- ")[0].split("#")[0].split()
         if words[:1] != ["kubecoder"]:
             continue

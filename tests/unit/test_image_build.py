@@ -94,7 +94,7 @@ def test_the_builder_gets_its_options_and_its_failure_is_told(
     arguments = (tmp_path / "out").read_text().splitlines()
     assert arguments[0] == "build"
     assert arguments[2:5] == [
-        "--target=slim",
+        "--target=full",
         "--tag=docker.io/kubecoder/workspace:1",
         "--build-arg=BASE=mirror/python",
     ]
@@ -113,7 +113,7 @@ def requirements(name: str) -> dict[str, Requirement]:
     return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "tools.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "services.txt", "tools.txt"])
 def test_every_python_package_of_the_image_is_pinned_with_hashes(name: str) -> None:
     text = (IMAGE / name).read_text()
     blocks = re.split(r"\n(?=[a-z])", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for_all
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from kubecoder.output import Column, Printer
 if TYPE_CHECKING:
     from agent.models import Task, TaskBody
     from kubecoder.agentclient import Reach
+
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,15 @@ def run_everywhere(ctx: typer.Context, printer: Printer, plan: Plan) -> None:
 def _run_all(printer: Printer, plan: Plan, reaches: list[Reach]) -> list[Result]:
     stop = threading.Event()
     with ThreadPoolExecutor(min(plan.parallel, len(reaches)), thread_name_prefix="workspace") as pool:
-        futures = [pool.submit(_run, printer, plan, reach, stop) for reach in reaches]
         try:
+            futures = [pool.submit(_run, printer, plan, reach, stop) for reach in reaches]
+            # A Ctrl-C right before the wait begins doesn't end it; the next look takes it.
+            while wait_for_all(futures, timeout=LOOK_SECONDS).not_done:
+                pass
             return [future.result() for future in futures]
         except KeyboardInterrupt:
             stop.set()
-            for future in futures:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
             printer.notice("tasks that were launched go on; stopped waiting for them")
             raise
 

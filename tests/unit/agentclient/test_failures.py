@@ -74,7 +74,7 @@ def test_the_agents_own_words_and_hint_are_passed_on() -> None:
 
 
 def test_a_refused_token_names_where_to_get_one() -> None:
-    assert "kubecoder token show" in str(refused(answer(401, refusal("unauthorized")), "john").hint)
+    assert "Access page" in str(refused(answer(401, refusal("unauthorized")), "john").hint)
 
 
 def test_a_route_that_an_older_agent_lacks_is_said_to_be_one() -> None:

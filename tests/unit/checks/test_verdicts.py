@@ -154,6 +154,16 @@ def test_unreachable_neighbours_pass_and_none_is_a_skip() -> None:
     assert verdicts.other_workspaces({}, total=0).outcome is Outcome.SKIP
 
 
+def test_another_pod_may_connect_to_the_door_and_the_api_alone() -> None:
+    check = verdicts.from_another_pod("jane", {"4180": "open", "6090": "open", "7681": "refused"})
+    none = verdicts.from_another_pod("jane", {"4180": "timeout", "7681": "timeout"})
+
+    assert check.outcome is Outcome.PASS
+    assert check.evidence == "jane can connect to 4180 and 6090 alone, which ask for a sign-in or a token"
+    assert (none.outcome, none.evidence) == (Outcome.PASS, "jane can connect to none of 2 ports")
+    assert has_failed([verdicts.from_another_pod("jane", {"4180": "open", "5901": "open"})])
+
+
 @pytest.mark.parametrize(
     ("status", "location", "closed"),
     [

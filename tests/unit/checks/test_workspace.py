@@ -14,7 +14,7 @@ import pytest
 
 from kubecoder.checks import inside, outside, workspace
 from kubecoder.checks.workspace import Neighbour, check, judge, neighbours
-from kubecoder.cluster.exec import Completed
+from kubecoder.cluster.exec import Completed, Target
 from kubecoder.cluster.pods import NoPodError, StoppedError
 from kubecoder.errors import ClusterError, KubecoderError, NotFoundError
 from kubecoder.models.check import Check, skipped
@@ -95,8 +95,9 @@ def forwarded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def play(
-    monkeypatch: pytest.MonkeyPatch, found: Manifest | KubecoderError, done: Completed | KubecoderError
+    monkeypatch: pytest.MonkeyPatch, found: Manifest | KubecoderError, *answers: Completed | KubecoderError
 ) -> list[Any]:
+    """Play the pod and the answers of its commands, the last one for all that follow; return what was sent."""
     sent: list[Any] = []
 
     def find(*_: object) -> Manifest:
@@ -106,6 +107,7 @@ def play(
 
     def capture(_: object, target: object, argv: list[str], *, stdin: bytes) -> Completed:
         sent.append((target, argv, stdin))
+        done = answers[min(len(sent), len(answers)) - 1]
         if isinstance(done, KubecoderError):
             raise done
         return done
@@ -121,20 +123,25 @@ def results(checks: list[Check]) -> dict[str, str]:
 
 
 JOHN = user("john")
-RUNNING = [Neighbour("john", "10.0.0.1"), Neighbour("jane", "10.0.0.2")]
+JANE = Neighbour("jane", "10.0.0.2", Target("coder", "ws-jane-1", "ide"))
+RUNNING = [Neighbour("john", "10.0.0.1", Target("coder", "ws-john-1", "ide")), JANE]
 
 
 def test_a_workspace_that_is_what_it_should_be(forwarded: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = play(monkeypatch, pod(running("ide"), ready=True), Completed(0, json.dumps(SEEN).encode(), b""))
+    ports = {"hosts": {"4180": "open", "6090": "open", "7681": "refused"}}
+    answers = (Completed(0, json.dumps(seen).encode(), b"") for seen in (SEEN, ports))
+    sent = play(monkeypatch, pod(running("ide"), ready=True), *answers)
 
     found = results(check(None, FLEET, JOHN, RUNNING))  # type: ignore[arg-type]
 
     assert {name for name, result in found.items() if result == "pass"} == {
         *("pod-ready", "tools", "claude-code", "disk", "git-identity", "user", "no-new-privileges", "capabilities"),
         *("seccomp", "no-token", "listeners", "metadata-address", "door", "api-health", "api-token"),
+        "from-another-pod",
     }
     assert found["other-workspaces"] == "warn"
-    [(target, argv, stdin)] = sent
+    [(target, argv, stdin), (from_jane, _, _)] = sent
+    assert from_jane == JANE.target
     assert str(target) == "Pod coder/ws-john-1, container ide"
     hosts = json.loads(argv[-1])["hosts"]
     assert ["jane:4180", "10.0.0.2", 4180] in hosts
@@ -193,10 +200,37 @@ def test_only_ready_pods_with_an_address_are_neighbours(monkeypatch: pytest.Monk
     down["status"]["podIP"] = "10.0.0.3"
     monkeypatch.setattr(workspace, "list_reachable", lambda *_, **__: [up, down, pod(running(), ready=True)])
 
-    assert neighbours(None, FLEET, ["coder"]) == [Neighbour("jane", "10.0.0.2")]  # type: ignore[arg-type]
+    target = Target("coder", up["metadata"]["name"], up["status"]["containerStatuses"][0]["name"])
+    assert neighbours(None, FLEET, ["coder"]) == [Neighbour("jane", "10.0.0.2", target)]  # type: ignore[arg-type]
 
 
 def test_addresses_of_the_cloud_are_judged_apart_from_neighbours() -> None:
     found = results(judge(SEEN, total=3))
 
     assert (found["metadata-address"], found["other-workspaces"]) == ("pass", "warn")
+
+
+def test_ports_are_tried_from_another_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {**SEEN, "hosts": {"4180": "open", "7681": "open", "8080": "refused"}}
+    sent = play(monkeypatch, pod(running("ide"), ready=True), Completed(0, json.dumps(seen).encode(), b""))
+
+    found = workspace.from_another_pod(None, "10.0.0.1", [JANE])  # type: ignore[arg-type]
+
+    assert (found.outcome, found.evidence) == ("fail", "jane can connect to 7681 (ttyd)")
+    [(target, argv, _)] = sent
+    assert target == JANE.target
+    assert {(address, port) for _, address, port in json.loads(argv[-1])["hosts"]} >= {
+        ("10.0.0.1", 4180),
+        ("10.0.0.1", 6090),
+        ("10.0.0.1", 7681),
+    }
+
+
+def test_nobody_tries_from_a_pod_that_is_not_there_or_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, pod(running("ide"), ready=True), ClusterError("connection broke"))
+
+    alone = workspace.from_another_pod(None, "10.0.0.1", [])  # type: ignore[arg-type]
+    broken = workspace.from_another_pod(None, "10.0.0.1", [JANE])  # type: ignore[arg-type]
+
+    assert (alone.outcome, broken.outcome) == ("skip", "skip")
+    assert broken.evidence == "can't look from jane: connection broke"

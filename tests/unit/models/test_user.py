@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kubecoder.models.user import Image, UserFile
+from kubecoder.models.sections import Image
+from kubecoder.models.user import UserFile
 
 VALUES: dict[str, Any] = {
     "fleetId": "fleet",

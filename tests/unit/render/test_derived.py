@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubecoder.models.user import OAuth2
+from kubecoder.models.sections import OAuth2
 from kubecoder.render.derived import admin_token, door_cookie_key, fingerprint
 
 SECRET = "0123456789abcdef"
