@@ -92,7 +92,8 @@ def soak(session: nox.Session) -> None:
     """The full numbers that the default sessions sample: every kill, every fault, a thousand cases of each property."""
     environment(session)
     run(session, "python", "-m", "pytest", "tests", "-m", "soak", "-rP")
-    run(session, "python", "-m", "pytest", "tests/unit", "-m", "hypothesis", env={"HYPOTHESIS_PROFILE": "thorough"})
+    properties = ("tests/unit", "tests/agent/test_bodies.py", "-m", "hypothesis")
+    run(session, "python", "-m", "pytest", *properties, env={"HYPOTHESIS_PROFILE": "thorough"})
 
 
 @nox.session(venv_backend="none", default=False)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kubecoder.cluster import Cluster
-from kubecoder.cluster.kinds import EVENT
+from kubecoder.cluster.kinds import EVENT, POD
 from kubecoder.models import events
 from kubecoder.models.manifest import Manifest, ObjectRef
 from tests.rigs.images import BASE_IMAGE
+from tests.rigs.node import Node
 from tests.rigs.waiting import wait_until
 
 
@@ -112,3 +113,9 @@ def has_begun(pod: Manifest) -> bool:
 
 def is_bound(claim: Manifest) -> bool:
     return bool(claim["status"].get("phase") == "Bound")
+
+
+def log_of(node: Node, pod: Manifest) -> str:
+    """Return what a pod has printed."""
+    metadata = pod["metadata"]
+    return node.plane.get(POD.path(metadata["namespace"], metadata["name"], "log")).decode()

@@ -16,7 +16,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-import manifests
+from tests.node.doors import lead_to
 from tests.rigs.browser import Browser
 from tests.rigs.cli import DOMAIN, Cli
 from tests.rigs.github import Account, GithubApp, GithubServer, StubGithub
@@ -24,7 +24,6 @@ from tests.rigs.node import Node
 from tests.rigs.waiting import wait_until
 
 HOST = f"alice.{DOMAIN}"
-TEMPLATE = Path(manifests.__file__).parent / "workspace" / "configmap-door.yaml.j2"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
@@ -67,10 +66,7 @@ def server(node: Node) -> Iterator[GithubServer]:
 def front(server: GithubServer, new_fleet: Callable[..., Cli]) -> Front:
     cli = new_fleet(["alice"])
     directory = Path(cli.environment["KUBECODER_FLEET"])
-    own = directory / "manifests" / "workspace" / TEMPLATE.name
-    own.parent.mkdir(parents=True)
-    addresses = "".join(f"\n        {key}: {value}" for key, value in server.provider().items())
-    own.write_text(TEMPLATE.read_text().replace("provider: github", f"provider: github{addresses}"))
+    lead_to(server, directory)
     app = {"appId": "123", "installationId": "456", "privateKey": PEM}
     secret = directory / "secrets" / "alice" / "github-app.yaml"
     secret.parent.mkdir(parents=True, exist_ok=True)

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from kubecoder.cluster import Cluster
-from kubecoder.cluster.kinds import POD
-from kubecoder.models.manifest import Manifest, ObjectRef, ref_of
-from tests.node.pods import claim, claimed, hardened_pod, has_succeeded, is_bound, is_ready, wait_for
+from kubecoder.models.manifest import ObjectRef, ref_of
+from tests.node.pods import claim, claimed, hardened_pod, has_succeeded, is_bound, is_ready, log_of, wait_for
 from tests.rigs import cgroups, leftovers
 from tests.rigs.node import Node
 from tests.rigs.processes import start_time
@@ -27,11 +26,6 @@ node = Node().start()
 print(node.directory, node.sandbox.pid, flush=True)
 time.sleep(600)
 """
-
-
-def log_of(node: Node, pod: Manifest) -> str:
-    metadata = pod["metadata"]
-    return node.plane.get(POD.path(metadata["namespace"], metadata["name"], "log")).decode()
 
 
 def test_a_hardened_pod_becomes_ready(cluster: Cluster, namespace: str) -> None:

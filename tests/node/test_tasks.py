@@ -11,6 +11,7 @@ import pytest
 from agent.demo.messages import digest
 from kubecoder.cluster import Cluster
 from kubecoder.models.manifest import Manifest, ObjectRef
+from tests.node.model import ENVIRONMENT, MODEL_LOG, script, start_model
 from tests.node.pods import wait_for as wait_until_pod
 from tests.node.test_workspaces import edit_user, in_shell, status
 from tests.rigs.cli import Cli
@@ -18,36 +19,14 @@ from tests.rigs.node import Node
 from tests.rigs.terminal import Terminal
 from tests.rigs.waiting import wait_until
 
-MODEL_PORT = 8765
-MODEL_LOG = "/tmp/model.jsonl"
-ENVIRONMENT = [
-    {"name": "ANTHROPIC_BASE_URL", "value": f"http://127.0.0.1:{MODEL_PORT}"},
-    {"name": "ANTHROPIC_API_KEY", "value": "sk-ant-scripted-0123456789abcdef"},
-    {"name": "DISABLE_AUTOUPDATER", "value": "1"},
-    {"name": "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "value": "1"},
-]
-START_MODEL = (
-    f"nohup /opt/kubecoder/bin/python -m agent.demo --port {MODEL_PORT} --log {MODEL_LOG} >/tmp/model.log 2>&1 & "
-    f"until python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {MODEL_PORT}))' 2>/dev/null; "
-    "do sleep 0.2; done"
-)
-
 
 @pytest.fixture(scope="module")
 def fleet(new_fleet: Callable[..., Cli]) -> Cli:
     """john's workspace, whose Claude talks to the scripted model beside it."""
     cli = new_fleet(["john"], user={"env": ENVIRONMENT})
     cli.run("deploy", "--all", "--timeout", "180", seconds=240).expect()
-    start_model(cli)
+    start_model(cli, "john")
     return cli
-
-
-def start_model(cli: Cli) -> None:
-    cli.run("shell", "john", "--", "sh", "-c", START_MODEL, seconds=60).expect()
-
-
-def script(*steps: Any) -> str:
-    return f"[[script: {json.dumps(steps)}]]"
 
 
 def task(cli: Cli, identity: str) -> dict[str, Any]:
@@ -112,7 +91,7 @@ def test_what_ends_a_pod_leaves_working_tasks_alone_unless_told_otherwise(fleet:
 
     assert status(fleet, "john")["pod"] != pod
     assert wait_for(fleet, identity, "interrupted")["status"] == "interrupted"
-    start_model(fleet)
+    start_model(fleet, "john")
     fleet("task", "resume", identity, script("Here again.")).expect()
     fleet("task", "wait", identity, "--timeout", "60s").expect()
     assert "Here again." in fleet("task", "transcript", identity).expect().stdout
@@ -126,7 +105,7 @@ def test_what_ends_a_pod_leaves_working_tasks_alone_unless_told_otherwise(fleet:
 def test_an_idle_session_keeps_nobody_from_restarting(fleet: Cli) -> None:
     fleet("task", "run", script("Hello."), "--wait").expect()
     fleet.run("restart", "john", seconds=240).expect()
-    start_model(fleet)
+    start_model(fleet, "john")
 
 
 def test_a_killed_container_loses_no_task_and_its_conversation_goes_on(
@@ -145,7 +124,7 @@ def test_a_killed_container_loses_no_task_and_its_conversation_goes_on(
 
     wait_until_pod(cluster, ref, is_back)
     assert wait_for(fleet, identity, "interrupted")["status"] == "interrupted"
-    start_model(fleet)
+    start_model(fleet, "john")
     fleet("task", "resume", identity, script("Still here.")).expect()
     fleet("task", "wait", identity, "--timeout", "60s").expect()
     assert "Still here." in fleet("task", "transcript", identity).expect().stdout

@@ -138,6 +138,8 @@ def test_every_check_of_a_workspace_passes_or_warns(running: Cli) -> None:
     checks = [(item["name"], check) for item in result.json()["workspaces"] for check in item["checks"]]
     assert [(name, check) for name, check in checks if check["result"] == "fail"] == []
     assert len(checks) >= 20
+    from_another = {name: check["evidence"] for name, check in checks if check["name"] == "from-another-pod"}
+    assert from_another["john"] == "jane can connect to 4180 and 6090 alone, which ask for a sign-in or a token"
     assert result.exit_code == 0
 
 

@@ -51,12 +51,11 @@ class Definitions:
         ]
 
 
-GATEWAY_API = Definitions(
-    "sigs.k8s.io/gateway-api@v1.3.0",
-    (
-        "config/crd/standard/gateway.networking.k8s.io_gateways.yaml",
-        "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
-    ),
+_GATEWAY_MODULE = "sigs.k8s.io/gateway-api@v1.3.0"
+_GATEWAY_FILE = "config/crd/standard/gateway.networking.k8s.io_{}.yaml"
+GATEWAY_API = Definitions(_GATEWAY_MODULE, tuple(map(_GATEWAY_FILE.format, ("gateways", "httproutes"))))
+GATEWAY_CONTROLLERS_API = Definitions(
+    _GATEWAY_MODULE, tuple(map(_GATEWAY_FILE.format, ("gatewayclasses", "grpcroutes", "referencegrants")))
 )
 CERT_MANAGER = Definitions(
     "github.com/cert-manager/cert-manager@v1.21.2", ("deploy/crds/cert-manager.io_clusterissuers.yaml",)

@@ -10,8 +10,10 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from kubecoder.image import Target
 from tests.rigs import StartError
 from tests.rigs.binaries import PAUSE, built, cache_directory, locked, say
 from tests.rigs.cli import Cli
@@ -30,7 +32,8 @@ BASE_OPTIONS = (
 BASE_KEY = hashlib.sha256(repr((SUITE, BASE_OPTIONS)).encode()).hexdigest()[:16]
 BASE_IMAGE = f"rigs.kubecoder.dev/python:{BASE_KEY}"
 WORKSPACE_TAG = "rig"
-WORKSPACE_IMAGE = f"docker.io/kubecoder/workspace:{WORKSPACE_TAG}"
+FULL_TAG = "rig-full"
+WORKSPACE_REPOSITORY = "docker.io/kubecoder/workspace"
 AGENT = Path(__file__).parents[2] / "agent"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 BUILD_SECONDS = 3600
@@ -62,26 +65,27 @@ def base() -> Image:
     return Image(BASE_IMAGE, BASE_KEY, _write_base)
 
 
-def workspace() -> Image:
-    """Return the slim workspace image of this working tree, built by `kubecoder image build`."""
-    content = hashlib.sha256(BASE_KEY.encode())
+def workspace(target: Target = Target.slim) -> Image:
+    """Return a workspace image of this working tree, built by `kubecoder image build`."""
+    name = f"{WORKSPACE_REPOSITORY}:{WORKSPACE_TAG if target == Target.slim else FULL_TAG}"
+    content = hashlib.sha256(f"{BASE_KEY} {target}".encode())
     for file in sorted(AGENT.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
             content.update(str(file.relative_to(AGENT)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return Image(WORKSPACE_IMAGE, content.hexdigest()[:16], _write_workspace)
+    return Image(name, content.hexdigest()[:16], partial(_write_workspace, name, target))
 
 
-def workspace_defaults() -> dict[str, object]:
+def workspace_defaults(tag: str = WORKSPACE_TAG) -> dict[str, object]:
     """Return what `users/_defaults.yaml` needs so that workspaces of that image fit on the node."""
     return {
-        "image": {"tag": WORKSPACE_TAG, "pullPolicy": "IfNotPresent"},
+        "image": {"tag": tag, "pullPolicy": "IfNotPresent"},
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
     }
 
 
-def _write_workspace(target: Path) -> None:
+def _write_workspace(name: str, target: Target, archive: Path) -> None:
     """Build with buildah, whose layers of earlier builds stay, so that a change of our Python takes seconds."""
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         _load_base_into_buildah(Path(folder))
         npmrc = Path(folder) / "npmrc"
         npmrc.write_text(f"cafile={CERTIFICATES}\n")
@@ -92,15 +96,15 @@ def _write_workspace(target: Path) -> None:
             f"--volume={CERTIFICATES}:{CERTIFICATES}:ro",
             f"--volume={npmrc}:/root/.npmrc:ro",
         ]
-        _build_with_buildah(options)
-    run(["buildah", "push", "--quiet", WORKSPACE_IMAGE, f"docker-archive:{target}:{WORKSPACE_IMAGE}"], seconds=900)
+        _build_with_buildah(name, target, options)
+    run(["buildah", "push", "--quiet", name, f"docker-archive:{archive}:{name}"], seconds=900)
 
 
-def _build_with_buildah(options: Sequence[str]) -> None:
+def _build_with_buildah(name: str, target: Target, options: Sequence[str]) -> None:
     with ProcessSet(cache_directory() / "logs") as processes:
-        argv = Cli.command("image", "build", "--builder=buildah", f"--tag={WORKSPACE_IMAGE}", "--", *options)
-        build = processes.start("workspace-image", argv)
-        say(f"rigs: building the workspace image, 8 minutes at first, later only what has changed; see {build.log}")
+        which = ("--builder=buildah", f"--target={target}", f"--tag={name}")
+        build = processes.start("workspace-image", Cli.command("image", "build", *which, "--", *options))
+        say(f"rigs: building the workspace image {target}, 8 minutes at first, later what has changed; see {build.log}")
         if build.popen.wait(BUILD_SECONDS):
             raise StartError(f"the workspace image wasn't built\n{build.log_tail()}")
 

@@ -93,6 +93,8 @@ class Node:
                 f"--kubelet-client-key={self.directory / kubelet.CLIENT_KEY}",
                 "--kubelet-preferred-address-types=InternalIP",
                 "--endpoint-reconciler-type=lease",
+                # Docker in Docker wants it.
+                "--allow-privileged",
             ),
             service_accounts=True,
             controller_manager=True,

@@ -6,9 +6,13 @@ kernel kills the others, and with the last of them go the mounts and the network
 
 from __future__ import annotations
 
+import ctypes
+import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from tests.rigs.processes import ProcessSet, kill_process, run
 from tests.rigs.waiting import wait_until
@@ -45,6 +49,9 @@ exec env --ignore-signal=CHLD sleep infinity
 """
 # 198.18.0.0/15 is set apart for tests (RFC 2544), so no real network of the machine has it.
 NETWORK = "198.18"
+CLONE_NEWNET = 0x40000000  # as the kernel names the network among the namespaces
+
+T = TypeVar("T")
 
 
 class Sandbox:
@@ -104,6 +111,21 @@ class Sandbox:
             StartError: It failed; with its stderr.
         """
         return run([*self.prefix, *argv], seconds=seconds)
+
+    def within(self, function: Callable[[], T]) -> T:
+        """Call a function of this process in the sandbox's network, where the node reaches its pods.
+
+        A network namespace belongs to a thread, and a socket stays in the one in which it was made.
+        """
+        with ThreadPoolExecutor(1, initializer=self._enter_network) as thread:
+            return thread.submit(function).result()
+
+    def _enter_network(self) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        with Path(f"/proc/{self.pid}/ns/net").open() as namespace:
+            if libc.setns(namespace.fileno(), CLONE_NEWNET):
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code))
 
     def _link(self) -> None:
         # Linux allows 15 characters; the host's end goes away with the other one.
