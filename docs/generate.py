@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import configuration
 from typer.testing import CliRunner
 
 from agent import openapi
@@ -60,6 +61,7 @@ def with_blocks(text: str) -> str:
     blocks: dict[str, Callable[[], str]] = {
         "help": lambda: fenced(help_of()),
         "exit-codes": exit_codes,
+        "configuration": configuration.table,
         "modules-kubecoder": lambda: modules_of("kubecoder"),
         "modules-agent": lambda: modules_of("agent"),
     }
