@@ -66,6 +66,16 @@ class Scene:
         """Return the lines about queued messages."""
         return self.lines_of("queue-operation")
 
+    def results(self) -> list[dict[str, Any]]:
+        """Return the results of calls, as the transcript has them."""
+        contents = [line["message"]["content"] for line in self.lines_of("user")]
+        blocks = [block for content in contents if isinstance(content, list) for block in content]
+        return [block for block in blocks if block["type"] == "tool_result"]
+
+    def interruptions(self) -> list[dict[str, Any]]:
+        """Return the transcript's lines that say that somebody interrupted."""
+        return [line for line in self.lines if _is_interruption(line)]
+
     def attachments(self, kind: str) -> list[dict[str, Any]]:
         """Return the attachments of a type."""
         found = [line["attachment"] for line in self.lines_of("attachment")]
@@ -297,7 +307,7 @@ class _Play:
         self.session.wait_screen(lambda text: "Do you want to" not in text, "the end of the dialog")
 
     def _wait_interrupted(self, start: int) -> None:
-        self.session.wait_line(lambda line: INTERRUPTED in json.dumps(line), what="the interrupt's line", since=start)
+        self.session.wait_line(_is_interruption, what="the interrupt's line", since=start)
 
     def _wait_enqueued(self, start: int, count: int) -> None:
         def enqueued(_entry: Seen) -> bool:
@@ -324,6 +334,12 @@ class _PlanPlay(_Play):
 def wait_for_file(path: Path) -> None:
     """Wait until a file is there."""
     wait_until(path.exists, what=f"{path.name} is there", seconds=30, every=0.02)
+
+
+def _is_interruption(line: dict[str, Any]) -> bool:
+    content = line["message"]["content"] if line["type"] == "user" else None
+    texts = [block.get("text", "") for block in content] if isinstance(content, list) else [content or ""]
+    return any(text.startswith(INTERRUPTED) for text in texts)
 
 
 def _says(*texts: str) -> Callable[[dict[str, Any]], bool]:

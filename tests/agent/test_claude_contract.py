@@ -89,7 +89,8 @@ def test_esc_on_the_dialog_ends_the_hook_and_the_turn_without_stop(recording: Re
     assert scene.events == ["UserPromptSubmit", "PreToolUse", "PermissionRequest"]
     assert len({entry.data["rig_request"] for entry in scene.seen if entry.kind == "withdrawn"}) == 1
     assert scene.statuses[-1] == "idle"
-    (mark,) = [line for line in scene.lines_of("user") if "[Request interrupted by user for tool use]" in str(line)]
+    (mark,) = scene.interruptions()
+    assert "[Request interrupted by user for tool use]" in str(mark)
     assert "interruptedMessageId" not in mark
 
 
@@ -97,8 +98,9 @@ def test_only_the_mark_tells_a_command_that_was_interrupted_from_a_refused_one(r
     scene = recording.scenes["interrupted_tool"]
     assert not scene.attachments("hook_permission_decision")
     assert not {"PostToolUse", "PostToolUseFailure"} & set(scene.events)
-    assert any("The tool use was rejected" in str(line) for line in scene.lines_of("user"))
-    (mark,) = [line for line in scene.lines_of("user") if "[Request interrupted by user for tool use]" in str(line)]
+    assert [result["is_error"] for result in scene.results()] == [True], scene.lines
+    (mark,) = scene.interruptions()
+    assert "[Request interrupted by user for tool use]" in str(mark)
     assert mark["interruptedMessageId"]
 
 
@@ -106,7 +108,7 @@ def test_esc_while_the_model_speaks_ends_the_turn_without_stop(recording: Record
     scene = recording.scenes["interrupted"]
     assert scene.events == ["UserPromptSubmit"]
     assert scene.statuses == ["busy", "idle"]
-    assert any("[Request interrupted by user]" in str(line) for line in scene.lines_of("user"))
+    assert ["[Request interrupted by user]" in str(line) for line in scene.interruptions()] == [True]
 
 
 def test_an_api_error_ends_the_turn_with_stop_failure(recording: Recording) -> None:
