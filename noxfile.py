@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ ENVIRONMENT = HERE / ".nox" / "environment"
 BIN = ENVIRONMENT / "bin"
 # They wait more than they compute, but compare what they see with a clock: no more than the smallest laptop has cores.
 SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadfile")
+
+PICTURED = ("vs-code", "terminal", "firefox")
 
 
 def environment(session: nox.Session) -> None:
@@ -122,9 +125,13 @@ def image(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def pictures(session: nox.Session) -> None:
-    """Take the README's picture of the dashboard anew."""
+    """Take the README's pictures anew: the dashboard's, and those that the node's tests make of the parts."""
     environment(session)
     run(session, "python", "-m", "tests.agent.pictures")
+    taken = Path(session.create_tmp()).resolve()
+    run(session, "python", "-m", "pytest", "tests/node/test_parts.py", env={"KUBECODER_SCREENSHOTS": str(taken)})
+    for part in PICTURED:
+        shutil.copyfile(taken / f"alice-{part}.png", HERE / "docs" / f"{part}.png")
 
 
 @nox.session(venv_backend="none", default=False)

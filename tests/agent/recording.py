@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.claude import transcript
 from tests.rigs.claude_session import ALLOW, ClaudeSession, Seen
 from tests.rigs.model import Model
 from tests.rigs.waiting import wait_until
@@ -31,6 +32,7 @@ class Scene:
     """What was seen in one part of the run."""
 
     name: str
+    begun_at: float
     seen: list[Seen] = field(default_factory=list)
     screens: dict[str, str] = field(default_factory=dict)
     exit_status: int | None = None
@@ -96,13 +98,22 @@ class _Play:
     def __init__(self, session: ClaudeSession, recording: Recording) -> None:
         self.session = session
         self.recording = recording
+        self._scenes: dict[str, Scene] = {}
 
     def scene(self, play: Callable[[Scene, int], None]) -> None:
-        scene = Scene(play.__name__)
-        start = self.session.now()
-        play(scene, start)
-        scene.seen = self.session.timeline.seen[start:]
-        self.recording.scenes[scene.name] = scene
+        scene = Scene(play.__name__, begun_at=time.time())
+        self.recording.scenes[scene.name] = self._scenes[scene.name] = scene
+        play(scene, self.session.now())
+
+    def divide(self) -> None:
+        """Give each scene what was seen of it, when all have been played.
+
+        A busy machine can write a line of the transcript when the next scene plays already: the line's own time counts.
+        """
+        for entry in self.session.timeline.seen:
+            at = transcript.time_of(entry.data) if entry.kind in ("transcript", "subagent") else entry.at
+            begun = [scene for scene in self._scenes.values() if scene.begun_at <= (at or entry.at)]
+            begun[-1].seen.append(entry)
 
     def first_prompt(self, scene: Scene, start: int) -> None:
         """A prompt on stdin; the answer is text."""
@@ -379,7 +390,9 @@ def record(version: str, model: Model, directory: Path) -> Recording:
             play.cleared,
         ):
             play.scene(scene)
+        play.divide()
     with ClaudeSession(directory / "plan", version, model.address) as session:
         planning = _PlanPlay(session, recording)
         planning.scene(planning.plan)
+        planning.divide()
     return recording

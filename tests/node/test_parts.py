@@ -14,31 +14,49 @@ from tests.node.screens import share_of_colour, terminal_shows
 from tests.rigs.node import Node
 from tests.rigs.waiting import wait_until
 
-MAGENTA = (255, 0, 255)
+TEAL = (0, 95, 115)
 PORT = 3000
+PAGE = f"""<!doctype html>
+<title>The shop</title>
+<body style="background: rgb{TEAL}; color: white; font: 22px sans-serif; padding: 60px">
+<h1>The shop</h1>
+<p>Served by a dev server in this workspace, on its own loopback.</p>
+"""
 SERVER = f"""
 mkdir -p /tmp/site && cd /tmp/site
-echo '<!doctype html><title>mine</title><body style="background: rgb{MAGENTA}">' > index.html
+cat > index.html <<'END'
+{PAGE}
+END
 nohup python3 -m http.server {PORT} --bind 127.0.0.1 >/tmp/site.log 2>&1 & echo $!
 """
+CODE = '''"""What a basket costs."""
+
+from decimal import Decimal
+
+
+def total(prices: list[Decimal], discount: Decimal = Decimal(0)) -> Decimal:
+    """Return the sum of the prices without the discount, which is a share from 0 to 1."""
+    return sum(prices, Decimal(0)) * (1 - discount)
+'''
 
 
 def test_vs_code_edits_a_file_of_the_volume(published: Workspace, page: Page, node: Node) -> None:
-    name = f"notes-{uuid.uuid4().hex[:8]}.txt"
-    published.shell(f"echo begun > ~/{name}")
-    page.goto(f"{published.origin}/oauth/ide/?folder=/home/dev")
+    folder = f"shop-{uuid.uuid4().hex[:8]}"
+    published.shell(f"mkdir ~/{folder} && cat > ~/{folder}/basket.py <<'END'\n{CODE}END")
+    page.goto(f"{published.origin}/oauth/ide/?folder=/home/dev/{folder}")
     page.locator(".monaco-workbench .explorer-folders-view").wait_for()
     page.keyboard.press("Control+p")
-    page.locator(".quick-input-widget input.input").fill(name)
-    page.locator(".quick-input-list .monaco-list-row", has_text=name).first.wait_for()
+    page.locator(".quick-input-widget input.input").fill("basket.py")
+    page.locator(".quick-input-list .monaco-list-row", has_text="basket.py").first.wait_for()
     page.keyboard.press("Enter")
-    expect(page.locator(".editor-instance .view-lines")).to_contain_text("begun")
-    page.locator(".editor-instance .view-lines").click()
+    editor = page.locator(".editor-instance .view-lines")
+    expect(editor).to_contain_text("Decimal")
+    editor.click()
     page.keyboard.press("Control+End")
-    page.keyboard.type("ended in VS Code")
+    page.keyboard.type("# ended in VS Code")
     page.keyboard.press("Control+s")
-    (file,) = files_of_volumes(node, name)
-    wait_until(lambda: file.read_text() == "begun\nended in VS Code", what="the saved file", seconds=15)
+    (file,) = files_of_volumes(node, f"{folder}/basket.py")
+    wait_until(lambda: file.read_text() == f"{CODE}# ended in VS Code", what="the saved file", seconds=15)
     published.picture(page, "vs-code")
 
 
@@ -81,8 +99,8 @@ def test_firefox_shows_the_page_of_the_users_own_server(published: Workspace, pa
     canvas.wait_for()
     # Before that a second start would take it for hung.
     wait_until(lambda: "-isForBrowser" in published.shell("ps -eo args"), what="Firefox shows pages", seconds=60)
-    assert share_of_colour(canvas, MAGENTA) < 0.01
+    assert share_of_colour(canvas, TEAL) < 0.01
     with running_server(published):
         published.shell(f"timeout 30 firefox-esr http://localhost:{PORT}")
-        wait_until(lambda: share_of_colour(canvas, MAGENTA) > 0.5, what="the page on the screen", seconds=30)
+        wait_until(lambda: share_of_colour(canvas, TEAL) > 0.5, what="the page on the screen", seconds=30)
         published.picture(page, "firefox")
