@@ -142,7 +142,7 @@ def _labels(user: UserFile) -> dict[str, str]:
 
 def _container(user: UserFile, build: Build) -> dict[str, Any]:
     context = _CONTEXT / build.context
-    arguments = [f"--context=dir://{context}", f"--dockerfile={context / build.dockerfile}"]
+    arguments = [f"--context=dir://{context}", f"--dockerfile={context / build.dockerfile}", "--log-format=text"]
     arguments += [f"--destination={name}" for name in build.destinations] or ["--no-push"]
     arguments += [f"--build-arg={argument}" for argument in build.build_arguments]
     arguments += [f"--target={build.target}"] if build.target else []

@@ -30,6 +30,7 @@ def test_a_build_without_a_destination_pushes_nothing() -> None:
     assert arguments(PROJECT) == [
         "--context=dir:///workspace/project",
         "--dockerfile=/workspace/project/Dockerfile",
+        "--log-format=text",
         "--no-push",
     ]
 
@@ -38,6 +39,7 @@ def test_every_option_reaches_kaniko() -> None:
     build = Build(PurePosixPath("a"), PurePosixPath("b/C"), ("r.example.com/x:1", "r.example.com/x:2"), ("A=b c",), "t")
     assert arguments(build)[1:] == [
         "--dockerfile=/workspace/a/b/C",
+        "--log-format=text",
         "--destination=r.example.com/x:1",
         "--destination=r.example.com/x:2",
         "--build-arg=A=b c",
