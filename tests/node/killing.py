@@ -25,12 +25,12 @@ def running() -> dict[str, Process]:
     return {process.name: process for process in SUPERVISOR.processes() if process.state == "running"}
 
 
-def wait_for(names: set[str], *, other_than: int = 0) -> None:
-    """Wait until services are ready, with another pid than this one."""
+def wait_for(names: set[str], *, other_than: frozenset[int] = frozenset()) -> None:
+    """Wait until services are ready, with other pids than these."""
     end = time.monotonic() + SECONDS
     while True:
         now = running()
-        if names <= now.keys() and other_than not in {now[name].pid for name in names}:
+        if names <= now.keys() and other_than.isdisjoint(now[name].pid for name in names):
             return
         if time.monotonic() > end:
             raise SystemExit(f"{names - now.keys() or names} aren't back within {SECONDS} s")
@@ -40,17 +40,18 @@ def wait_for(names: set[str], *, other_than: int = 0) -> None:
 def kill(name: str) -> float:
     """Kill a service; return the seconds until it is ready again, when all others are what they were before."""
     before = running()
-    pid = before[name].pid
+    end_too = {name} | (ENDS_WITH.get(name, set()) & before.keys())
     killed = time.monotonic()
-    os.kill(pid, signal.SIGKILL)
-    wait_for({name}, other_than=pid)
+    os.kill(before[name].pid, signal.SIGKILL)
+    wait_for({name}, other_than=frozenset({before[name].pid}))
     seconds = time.monotonic() - killed
-    others = before.keys() - {name} - ENDS_WITH.get(name, set())
+    others = before.keys() - end_too
     now = running()
     disturbed = {other for other in others if other not in now or now[other].pid != before[other].pid}
     if disturbed:
         raise SystemExit(f"{disturbed} noticed that {name} was killed")
-    wait_for(set(before))
+    # What ends with it may do so a moment later, and must not be taken for disturbed by the next one's end.
+    wait_for(set(before), other_than=frozenset(before[other].pid for other in end_too))
     return seconds
 
 
