@@ -19,7 +19,7 @@ BIN = ENVIRONMENT / "bin"
 # They wait more than they compute, but compare what they see with a clock: no more than the smallest laptop has cores.
 SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadfile")
 
-PICTURED = ("vs-code", "terminal", "firefox")
+PICTURED = ("vs-code", "task-asks", "firefox")
 
 
 def environment(session: nox.Session) -> None:
@@ -129,7 +129,8 @@ def pictures(session: nox.Session) -> None:
     environment(session)
     run(session, "python", "-m", "tests.agent.pictures")
     taken = Path(session.create_tmp()).resolve()
-    run(session, "python", "-m", "pytest", "tests/node/test_parts.py", env={"KUBECODER_SCREENSHOTS": str(taken)})
+    files = ("tests/node/test_parts.py", "tests/node/test_dashboard.py")
+    run(session, "python", "-m", "pytest", *files, env={"KUBECODER_SCREENSHOTS": str(taken)})
     for part in PICTURED:
         shutil.copyfile(taken / f"alice-{part}.png", HERE / "docs" / f"{part}.png")
 

@@ -17,6 +17,7 @@ export function showTask(session, taskId) {
   const sign = make("span", { class: "glyph", "aria-hidden": "true" });
   const title = make("h2", { dir: "auto" });
   const word = make("span", { class: "word live" });
+  const line = make("p", {}, sign, " ", word);
   const detail = make("p", { class: "quiet", dir: "auto" });
   const facts = make("p", { class: "quiet" });
   const trouble = make("p", { role: "status" });
@@ -36,7 +37,7 @@ export function showTask(session, taskId) {
   byId("view").replaceChildren(
     make("p", {}, make("a", { href: "#/tasks", text: "All tasks" })),
     cards,
-    make("section", { class: "task" }, title, make("p", {}, sign, " ", word), detail, facts, acting.element, trouble),
+    make("section", { class: "task" }, title, line, detail, facts, acting.element, trouble),
     make(
       "div",
       { class: "sides" },
@@ -53,7 +54,7 @@ export function showTask(session, taskId) {
     if (!task) return;
     setText(title, label(task));
     setText(sign, glyph(task));
-    sign.dataset.state = state(task);
+    line.dataset.state = state(task);
     setText(word, `${stateWord(task)} · ${since(task)}`);
     setText(detail, task.error ?? whole?.error ?? (task.activity === "blocked" ? "" : (task.activity_detail ?? "")));
     const folder = whole ? `in ${whole.workdir}` : "";

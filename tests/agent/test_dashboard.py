@@ -82,6 +82,12 @@ def launch(page: Page, prompt: str) -> None:
     page.get_by_role("button", name="Launch").click()
 
 
+def colours(page: Page) -> list[str]:
+    """Return the colours of the task's sign and of its word."""
+    parts = (page.locator(f".task .{part}") for part in ("glyph", "word"))
+    return [part.evaluate("element => getComputedStyle(element).color") for part in parts]
+
+
 def test_a_task_is_launched_asks_is_allowed_and_idle(page: Page, link: tuple[LocalCli, str]) -> None:
     launch(page, PROMPT)
     card = page.locator(".card")
@@ -90,8 +96,11 @@ def test_a_task_is_launched_asks_is_allowed_and_idle(page: Page, link: tuple[Loc
     (project,) = (link[0].data / "demo").glob("*/home/project")
     assert not (project / "allowed.txt").exists()
     assert accessibility.problems(page) == []
+    sign, word = colours(page)
+    assert sign == word
     card.get_by_role("button", name="Allow", exact=True).click()
     expect(page.locator(".task .word")).to_contain_text("idle", timeout=MILLISECONDS)
+    assert not {sign, word} & set(colours(page))
     expect(card).to_have_count(0)
     expect(page.locator(".conversation")).to_contain_text("All done.")
     assert (project / "allowed.txt").read_text() == "<b>exact</b>"

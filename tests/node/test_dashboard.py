@@ -7,7 +7,7 @@ import uuid
 
 from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.node.front import Workspace
+from tests.node.front import SIZE, Workspace
 from tests.node.model import script
 from tests.node.screens import terminal_shows
 from tests.rigs.waiting import wait_until
@@ -65,6 +65,8 @@ def terminal(page: Page) -> FrameLocator:
 
 def test_the_terminal_shows_the_dialog_that_allow_closes(published: Workspace, page: Page) -> None:
     name = f"asked-{uuid.uuid4().hex[:8]}"
+    # A terminal that is out of sight isn't drawn, and would be empty in the picture.
+    page.set_viewport_size({"width": SIZE["width"], "height": 2 * SIZE["height"]})
     page.get_by_role("link", name="New task").click()
     page.get_by_label("Prompt").fill(script({"bash": f"touch {name}"}, "All done."))
     page.get_by_label("Name").fill(name)
@@ -76,6 +78,7 @@ def test_the_terminal_shows_the_dialog_that_allow_closes(published: Workspace, p
     page.get_by_role("button", name="Take over").click()
     expect(page.get_by_text("What you type goes to Claude.")).to_be_visible()
     terminal_shows(screen, DIALOG, f"touch {name}")
+    assert screen.evaluate("() => window.term.cols") >= 80
     published.picture(page, "task-asks")
     assert published.shell(f"ls ~/{name} 2>/dev/null || true") == ""
     card.get_by_role("button", name="Allow", exact=True).click()

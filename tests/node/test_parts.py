@@ -72,6 +72,7 @@ def test_the_terminal_runs_a_command_and_survives_a_reload(published: Workspace,
     page.goto(f"{published.origin}/oauth/terminal/")
     screen = page.locator("body")
     terminal_shows(screen, "$")
+    assert screen_width(page) > 0.95
     page.locator(".xterm-helper-textarea").focus()
     page.keyboard.type(f"clear; kept={word}; echo I am $(id -un) in $PWD, $((6*7))\n")
     terminal_shows(screen, "in /home/dev, 42")
@@ -81,6 +82,14 @@ def test_the_terminal_runs_a_command_and_survives_a_reload(published: Workspace,
     page.keyboard.type("echo still ${kept}!\n")
     terminal_shows(screen, f"still {word}!")
     published.picture(page, "terminal")
+
+
+def screen_width(page: Page) -> float:
+    """Return the width of the terminal's columns as a share of the page's."""
+    box, size = page.locator(".xterm-screen").bounding_box(), page.viewport_size
+    assert box is not None
+    assert size is not None
+    return box["width"] / size["width"]
 
 
 @contextmanager
