@@ -57,6 +57,12 @@ class Program(commands.UncoercedGroup):
             # Nobody reads any more; the interpreter would complain when it flushes stdout at its end.
             sys.stdout = io.StringIO()
             raise typer.Exit(1) from error
+        except OSError as error:
+            # The machine refuses, such as by a full disk; what has a better explanation was caught where it is known.
+            sys.stdout = io.StringIO()
+            about = f"{error.filename}: " if error.filename else ""
+            Printer().error(KubecoderError(f"{about}{error.strerror or error}"))
+            raise typer.Exit(1) from error
         return result
 
 

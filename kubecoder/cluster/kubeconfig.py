@@ -55,11 +55,19 @@ def paths(kubeconfig: str | None) -> list[Path]:
     """
     named = kubeconfig or os.environ.get("KUBECONFIG")
     candidates = [Path(part).expanduser() for part in (named or DEFAULT_PATH).split(os.pathsep) if part]
-    found = [path for path in candidates if path.exists()]
+    found = [path for path in candidates if _may_be_there(path)]
     if named and not found:
         source = "--kubeconfig" if kubeconfig else "KUBECONFIG"
         raise ConfigError(f"the kubeconfig {named} doesn't exist", hint=f"correct {source}")
     return found
+
+
+def _may_be_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # Its folder can't be entered, or its name is too long: reading it says so.
+        return True
 
 
 def select(files: Sequence[Path], context: str | None) -> Selected:
@@ -150,8 +158,12 @@ def _check_material(path: Path, key: str, entry: Mapping[str, Any]) -> None:
         if not entry.get(name) or entry.get(f"{name}-data") or (name == "tokenFile" and entry.get("token")):
             continue
         file = path.absolute().parent / str(entry[name])
-        if not file.is_file():
-            raise _broken(path, f"the file {file} doesn't exist", f"{key}.{name}")
+        try:
+            reason = "" if file.is_file() else "doesn't exist"
+        except OSError as error:
+            reason = f"can't be used: {error.strerror}"
+        if reason:
+            raise _broken(path, f"the file {file} {reason}", f"{key}.{name}")
     for name in (n for n in entry if str(n).endswith("-data")):
         try:
             base64.b64decode(str(entry[name]).encode(), validate=False)

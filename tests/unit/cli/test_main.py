@@ -204,6 +204,18 @@ def test_a_reader_that_goes_away_ends_the_program_quietly() -> None:
     assert (finished.returncode, finished.stderr) == (1, b"")
 
 
+def test_a_full_disk_is_told_without_a_traceback() -> None:
+    with Path("/dev/full").open("wb") as full:
+        finished = subprocess.run(
+            [sys.executable, "-m", "kubecoder", "completion", "bash"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    assert (finished.returncode, finished.stderr) == (1, b"error: No space left on device\n")
+
+
 HEAVY = {"kubernetes", "httpx", "pydantic", "yaml", "jinja2", "rich", "cryptography", "requests"}
 
 

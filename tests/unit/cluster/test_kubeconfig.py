@@ -152,6 +152,18 @@ def test_the_home_folder_is_the_last_place(tmp_path: Path, monkeypatch: pytest.M
     assert kubeconfig.paths(None) == [there]
 
 
+def test_a_path_that_no_file_can_have_is_told_with_the_reason(tmp_path: Path) -> None:
+    name = "x" * 300
+    with pytest.raises(ConfigError) as caught:
+        kubeconfig.select(kubeconfig.paths(str(tmp_path / name)), None)
+    assert f"{name}: can't be read (File name too long)" in str(caught.value)
+
+    there = written(tmp_path, cluster(**{"certificate-authority": name}))
+    with pytest.raises(ConfigError) as caught:
+        kubeconfig.select([there], None)
+    assert f"{name} can't be used: File name too long" in str(caught.value.problems[0])
+
+
 KEYS = st.sampled_from(
     ["clusters", "contexts", "users", "current-context", "name", "cluster", "context", "user", "server", "tokenFile"]
 )
