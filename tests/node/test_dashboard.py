@@ -77,7 +77,7 @@ def test_the_terminal_shows_the_dialog_that_allow_closes(published: Workspace, p
     terminal_shows(screen, DIALOG, f"touch {name}")
     page.get_by_role("button", name="Take over").click()
     expect(page.get_by_text("What you type goes to Claude.")).to_be_visible()
-    terminal_shows(screen, DIALOG, f"touch {name}")
+    terminal_shows(screen, DIALOG, f"touch {name}", absent="Cross-session messaging is off")
     assert screen.evaluate("() => window.term.cols") >= 80
     published.picture(page, "task-asks")
     assert published.shell(f"ls ~/{name} 2>/dev/null || true") == ""
