@@ -23,10 +23,15 @@ from tests.rigs.waiting import wait_until
 HOST = "alice.dev.test"
 ORIGIN = f"https://{HOST}"
 TMUX_CONFIGURATION = Path("agent/image/rootfs/etc/kubecoder/tmux.conf").absolute()
-
+# Minutes each: last, one of two processes would wait for the other.
+LONG_FILES = ("test_truth.py", "test_first_command.py", "test_claude_contract.py", "test_nothing_is_lost.py")
 
 SIGNED_IN_AT = datetime.now(UTC) - timedelta(hours=1)
 """Of everybody, so that all requests of a person are of one session."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG_FILES)
 
 
 def go_time(moment: datetime) -> str:
