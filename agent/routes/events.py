@@ -59,21 +59,21 @@ async def _lines(request: Request, task_id: str | None, after: int | None) -> As
     yield f"id: {seen}\n: beat\n\n"
     events = stream.listen(after=seen, task_id=task_id, beat_seconds=BEAT_SECONDS)
     stopping = asyncio.create_task(workspace.stopping.wait())
+    coming = asyncio.ensure_future(anext(events))
     try:
         async with asyncio.timeout(seconds):
             while True:
-                coming = asyncio.ensure_future(anext(events))
                 await asyncio.wait((coming, stopping), return_when=asyncio.FIRST_COMPLETED)
                 if not coming.done():
-                    coming.cancel()
-                    await asyncio.gather(coming, return_exceptions=True)
                     return
                 yield _text(coming.result())
+                coming = asyncio.ensure_future(anext(events))
     except TimeoutError:
         return
     finally:
         stopping.cancel()
-        await events.aclose()
+        # It ends the generator with it, which can't be closed while it is asked for its next event.
+        coming.cancel()
 
 
 def _text(entry: Numbered | None) -> str:

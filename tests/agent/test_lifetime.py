@@ -74,6 +74,17 @@ def test_a_stream_that_does_not_is_cut_after_the_bound(streaming: Agent) -> None
     assert 2.5 < seconds < 6, "shutdown_seconds is 3"
 
 
+def test_a_client_that_leaves_the_events_is_no_error(agent: Agent) -> None:
+    path = "/api/claude/events"
+    with contextlib.closing(http.client.HTTPConnection(agent.api_address, timeout=15)) as connection:
+        connection.request("GET", path, headers=dict(agent.bearer()))
+        with connection.getresponse() as response:
+            assert response.read1().startswith(b"id: ")
+    wait_until(lambda: any(entry.get("path") == path for entry in agent.log()), what="its end", seconds=5)
+    assert end(agent)[0] == 0
+    assert [entry for entry in agent.log() if entry["level"] == "error"] == []
+
+
 def test_a_bug_is_answered_in_the_same_shape_and_explained_in_the_log(streaming: Agent) -> None:
     answer = streaming.api("GET", "/broken", streaming.bearer())
     assert (answer.status, answer.json()) == (
