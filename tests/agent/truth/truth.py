@@ -130,8 +130,11 @@ class _Truth:
         return _last(status for status in self._seen.statuses if status.at <= time)
 
     def _waiting(self, status: Status, time: float) -> tuple[frozenset[str], str]:
-        """Tell a dialog by whether a hook asks too, which may come a moment before or after it."""
-        near = (abs(hook.at - status.at) for hook in self._seen.hooks if hook.name == "PermissionRequest")
+        """Tell a dialog by whether a hook asks too, which may come a moment before or after it.
+
+        What was over before the dialog isn't its hook, however near.
+        """
+        near = (abs(ask.since - status.at) for ask in self._asks if ask.until > status.at)
         if min(near, default=HOOK_SECONDS) < HOOK_SECONDS:
             return ASKING, "it waits"
         if time < status.at + HOOK_SECONDS:

@@ -128,6 +128,12 @@ def test_a_dialog_that_no_hook_tells_of_is_one_after_a_while() -> None:
     ]
 
 
+def test_the_hook_of_a_request_that_is_over_is_not_that_of_a_dialog_soon_after() -> None:
+    hooks = [Hook(1.9, "UserPromptSubmit"), Hook(2.2, "PermissionRequest"), Hook(2.4, "PostToolBatch")]
+    soon = replace(TURN, statuses=[*TURN.statuses[:2], Status(3, "waiting", "permission prompt")], hooks=hooks)
+    assert told(soon)[-1] == (5, "blocked")
+
+
 def test_a_new_conversation_is_idle_whatever_was_before() -> None:
     stopped = replace(TURN, hooks=TURN.hooks[:1], statuses=[*TURN.statuses, Status(8, "idle", session_id="new")])
     assert told(stopped)[2:] == [(5, "stopped"), (8, "idle")]
