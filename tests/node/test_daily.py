@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.node.screens import telling_size
 from tests.rigs.cli import Cli
 from tests.rigs.waiting import wait_until
 
@@ -206,12 +207,12 @@ def test_a_shell_on_a_terminal_has_its_size_and_passes_the_exit_code_on(fleet: C
     terminal = Terminal(fleet, "shell", "john")
     terminal.resize(31, 101)
     terminal.wait_for("$ ")
-    terminal.type("stty size\n")
-    terminal.wait_for("31 101")
+    terminal.type(telling_size(31, 101))
+    terminal.wait_for("size=31 101")
     terminal.resize(40, 120)
     terminal.wait_for("$ ")
-    terminal.type("sleep 1; stty size\n")
-    terminal.wait_for("40 120")
+    terminal.type(telling_size(40, 120))
+    terminal.wait_for("size=40 120")
     terminal.type("exit 9\n")
 
     assert terminal.close() == 9
