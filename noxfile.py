@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 ENVIRONMENT = HERE / ".nox" / "environment"
 BIN = ENVIRONMENT / "bin"
 # They wait more than they compute, but compare what they see with a clock: no more than the smallest laptop has cores.
+# Files begin in the order in which they are collected, for the long ones are put first.
 SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 PICTURED = ("vs-code", "task-asks", "firefox")

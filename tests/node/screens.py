@@ -47,11 +47,3 @@ def share_of_colour(canvas: Locator, colour: tuple[int, int, int]) -> float:
     """Return how much of a canvas has a colour, from 0 to 1."""
     share: float = canvas.evaluate(_SHARE, list(colour))
     return share
-
-
-def telling_size(rows: int, columns: int) -> str:
-    """Return what is typed into a shell so that it prints `size=ROWS COLUMNS` as soon as its terminal has that size.
-
-    The kubelet takes sizes on a channel of their own, which may come behind what is typed.
-    """
-    return f"until [ \"$(stty size)\" = '{rows} {columns}' ]; do sleep 0.1; done; echo size=$(stty size)\n"

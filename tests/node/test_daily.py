@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import signal
 import socket
-import struct
 import subprocess
-import termios
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fcntl import ioctl
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.node.screens import telling_size
 from tests.rigs.cli import Cli
+from tests.rigs.terminal import Terminal, telling_size
 from tests.rigs.waiting import wait_until
 
 SECONDS = 60.0
@@ -170,37 +165,6 @@ def test_binary_input_comes_back_unchanged(fleet: Cli, tmp_path: Path) -> None:
     )
 
     assert done.stdout == data
-
-
-class Terminal:
-    """`kubecoder` on a terminal of its own."""
-
-    def __init__(self, cli: Cli, *argv: str) -> None:
-        self._pid, self._descriptor = pty.fork()
-        if self._pid == 0:
-            os.environ.update(cli.environment)
-            os.execv(cli.command()[0], cli.command(*argv))
-        self._seen = b""
-
-    def resize(self, lines: int, columns: int) -> None:
-        ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-    def type(self, text: str) -> None:
-        os.write(self._descriptor, text.encode())
-
-    def wait_for(self, text: str) -> None:
-        deadline = time.monotonic() + SECONDS
-        while text.encode() not in self._seen:
-            ready, _, _ = select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"{text!r} not in {self._seen!r}"
-            self._seen += os.read(self._descriptor, 65536)
-        self._seen = self._seen.partition(text.encode())[2]
-
-    def close(self) -> int:
-        """Wait for the end; give the exit code."""
-        _, status = os.waitpid(self._pid, 0)
-        os.close(self._descriptor)
-        return os.waitstatus_to_exitcode(status)
 
 
 def test_a_shell_on_a_terminal_has_its_size_and_passes_the_exit_code_on(fleet: Cli) -> None:

@@ -28,8 +28,8 @@ from kubecoder.cluster.portforward import Forward
 from kubecoder.errors import ApiError, KubecoderError
 from kubecoder.models.manifest import ref_of
 from tests.node.pods import hardened_pod, has_begun, is_ready, wait_for
-from tests.node.screens import telling_size
 from tests.rigs.node import Node
+from tests.rigs.terminal import telling_size
 
 PORT = 8000
 SERVER = """

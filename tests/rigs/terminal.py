@@ -16,6 +16,14 @@ from tests.rigs.cli import Cli
 SECONDS = 60.0
 
 
+def telling_size(rows: int, columns: int) -> str:
+    """Return what is typed into a shell so that it prints `size=ROWS COLUMNS` as soon as its terminal has that size.
+
+    The kubelet takes sizes on a channel of their own, which may come behind what is typed.
+    """
+    return f"until [ \"$(stty size)\" = '{rows} {columns}' ]; do sleep 0.1; done; echo size=$(stty size)\n"
+
+
 class Terminal:
     """A process of `kubecoder` that believes to be looked at.
 

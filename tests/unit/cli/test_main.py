@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import typer
@@ -190,30 +190,24 @@ def test_a_duration_reaches_the_command_in_seconds(
     assert run("probe", "--timeout", "soon").exit_code == 2
 
 
+def printed_into(stdout: int | IO[bytes]) -> tuple[int, bytes]:
+    """Have the program print into something that refuses it; return the exit code and stderr."""
+    argv = [sys.executable, "-m", "kubecoder", "completion", "bash"]
+    finished = subprocess.run(argv, stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=60)
+    return finished.returncode, finished.stderr
+
+
 def test_a_reader_that_goes_away_ends_the_program_quietly() -> None:
     read, write = os.pipe()
     os.close(read)
-    finished = subprocess.run(
-        [sys.executable, "-m", "kubecoder", "completion", "bash"],
-        stdout=write,
-        stderr=subprocess.PIPE,
-        check=False,
-        timeout=60,
-    )
+    answer = printed_into(write)
     os.close(write)
-    assert (finished.returncode, finished.stderr) == (1, b"")
+    assert answer == (1, b"")
 
 
 def test_a_full_disk_is_told_without_a_traceback() -> None:
     with Path("/dev/full").open("wb") as full:
-        finished = subprocess.run(
-            [sys.executable, "-m", "kubecoder", "completion", "bash"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            check=False,
-            timeout=60,
-        )
-    assert (finished.returncode, finished.stderr) == (1, b"error: No space left on device\n")
+        assert printed_into(full) == (1, b"error: No space left on device\n")
 
 
 HEAVY = {"kubernetes", "httpx", "pydantic", "yaml", "jinja2", "rich", "cryptography", "requests"}
